@@ -1,0 +1,145 @@
+package attest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+)
+
+// An Envelope is a DSSE envelope (DSSE v1.0.2): bytes that somebody signed.
+// Nothing in it is verified. Payload is exactly what was signed.
+type Envelope struct {
+	Payload     []byte      `json:"payload"`
+	PayloadType string      `json:"payloadType"`
+	Signatures  []Signature `json:"signatures"`
+}
+
+// A Signature is one signature of an envelope. KeyID is an unauthenticated hint.
+type Signature struct {
+	Sig   []byte `json:"sig"`
+	KeyID string `json:"keyid,omitempty"`
+}
+
+// PAE returns the bytes that a DSSE signature covers:
+//
+//	PAE(type, body) = "DSSEv1" + SP + LEN(type) + SP + type + SP + LEN(body) + SP + body
+func PAE(payloadType string, payload []byte) []byte {
+	return dsse.PAE(payloadType, payload)
+}
+
+// Sign wraps a statement's payload in an envelope signed by key.
+func Sign(key *Key, payload []byte) (Envelope, error) {
+	sig, err := key.sign(PAE(PayloadType, payload))
+	if err != nil {
+		return Envelope{}, fmt.Errorf("signing with key %s: %w", key.ID(), err)
+	}
+	return Envelope{
+		Payload:     payload,
+		PayloadType: PayloadType,
+		Signatures:  []Signature{{Sig: sig, KeyID: key.Hint()}},
+	}, nil
+}
+
+// ErrNotEnvelope reports JSON that is neither a Sigstore bundle nor a DSSE envelope.
+var ErrNotEnvelope = errors.New("neither a Sigstore bundle nor a DSSE envelope")
+
+// bundleMediaTypes are the bundle formats that are read (Sigstore bundle format,
+// "media_type").
+var bundleMediaTypes = []string{
+	"application/vnd.dev.sigstore.bundle+json;version=0.1",
+	"application/vnd.dev.sigstore.bundle+json;version=0.2",
+	"application/vnd.dev.sigstore.bundle+json;version=0.3",
+	BundleMediaType,
+}
+
+// A Parsed is an attestation that was read but not verified.
+type Parsed struct {
+	Envelope    Envelope
+	Bundle      bool   // a Sigstore bundle, not a bare envelope
+	KeyHint     string // the key's name, if a key is said to have signed; a hint
+	Certificate bool   // a certificate is said to have signed
+}
+
+// ParseEnvelope reads a Sigstore bundle (0.1 to 0.3) around a DSSE envelope, or
+// a bare DSSE envelope. Duplicate keys, unknown fields beside the envelope's own
+// and trailing data are errors: another parser must not be able to find another
+// payload in the same bytes.
+//
+// Nothing is verified: the caller must check the signature over exactly the
+// payload returned here.
+func ParseEnvelope(raw []byte) (Parsed, error) {
+	var doc struct {
+		MediaType            string         `json:"mediaType"`
+		VerificationMaterial jsontext.Value `json:"verificationMaterial"`
+		DSSEEnvelope         *Envelope      `json:"dsseEnvelope"`
+		MessageSignature     jsontext.Value `json:"messageSignature"`
+
+		Payload     []byte      `json:"payload"`
+		PayloadType string      `json:"payloadType"`
+		Signatures  []Signature `json:"signatures"`
+	}
+	if err := jsonv2.Unmarshal(raw, &doc, jsonv2.RejectUnknownMembers(true)); err != nil {
+		return Parsed{}, fmt.Errorf("parsing attestation: %w", err)
+	}
+	bare := doc.Payload != nil || doc.PayloadType != "" || doc.Signatures != nil
+	bundle := doc.DSSEEnvelope != nil || doc.VerificationMaterial != nil || doc.MediaType != ""
+	var p Parsed
+	switch {
+	case doc.MessageSignature != nil:
+		return Parsed{}, errors.New("parsing attestation: the bundle signs a file, not a statement about one (messageSignature, expected dsseEnvelope)")
+	case bare && !bundle:
+		p.Envelope = Envelope{Payload: doc.Payload, PayloadType: doc.PayloadType, Signatures: doc.Signatures}
+	case bundle && !bare && doc.DSSEEnvelope != nil:
+		p.Envelope, p.Bundle = *doc.DSSEEnvelope, true
+		if err := p.material(doc.MediaType, doc.VerificationMaterial); err != nil {
+			return Parsed{}, fmt.Errorf("parsing attestation: %w", err)
+		}
+	default:
+		return Parsed{}, fmt.Errorf("parsing attestation: %w", ErrNotEnvelope)
+	}
+	// > A DSSE envelope in a Sigstore bundle MUST only contain one signature.
+	// (Sigstore bundle format, "dsse_envelope".)
+	if n := len(p.Envelope.Signatures); n != 1 {
+		return Parsed{}, fmt.Errorf("parsing attestation: expected exactly one signature, found %d", n)
+	}
+	if len(p.Envelope.Signatures[0].Sig) == 0 {
+		return Parsed{}, errors.New("parsing attestation: the signature is empty")
+	}
+	if p.Envelope.PayloadType != PayloadType {
+		return Parsed{}, fmt.Errorf("parsing attestation: payloadType: expected %s, found %q", PayloadType, clip(p.Envelope.PayloadType))
+	}
+	if p.KeyHint == "" {
+		p.KeyHint = p.Envelope.Signatures[0].KeyID
+	}
+	return p, nil
+}
+
+// material reads who is said to have signed a bundle.
+func (p *Parsed) material(mediaType string, raw jsontext.Value) error {
+	if !slices.Contains(bundleMediaTypes, mediaType) {
+		return fmt.Errorf("mediaType: expected a Sigstore bundle of version 0.1 to 0.3, found %q", clip(mediaType))
+	}
+	var m struct {
+		PublicKey *PublicKeyHint `json:"publicKey"`
+		Chain     jsontext.Value `json:"x509CertificateChain"`
+		Leaf      jsontext.Value `json:"certificate"`
+	}
+	if len(raw) == 0 {
+		return errors.New("verificationMaterial is missing")
+	}
+	if err := jsonv2.Unmarshal(raw, &m); err != nil {
+		return fmt.Errorf("verificationMaterial: %w", err)
+	}
+	p.Certificate = m.Chain != nil || m.Leaf != nil
+	if (m.PublicKey != nil) == p.Certificate {
+		return errors.New("verificationMaterial: expected a public key or a certificate")
+	}
+	if m.PublicKey != nil {
+		p.KeyHint = m.PublicKey.Hint
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package attest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A Staged is a file that is complete on disk under a temporary name in the
+// folder where it belongs. Several can be staged before the first appears.
+type Staged struct{ temporary, final string }
+
+// Stage writes data to a temporary file beside path and syncs it. The caller
+// must call [Staged.Commit] or [Staged.Discard].
+func Stage(path string, data []byte, perm fs.FileMode) (*Staged, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("writing %q: expected a file or nothing there, found %s", path, kindOf(info))
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	if err != nil {
+		return nil, fmt.Errorf("writing %q: %w", path, withoutPath(err))
+	}
+	s := &Staged{temporary: f.Name(), final: path}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		s.Discard()
+		return nil, fmt.Errorf("writing %q: %w", path, withoutPath(err))
+	}
+	return s, nil
+}
+
+func kindOf(info fs.FileInfo) string {
+	if info.IsDir() {
+		return "a directory"
+	}
+	return info.Mode().Type().String()
+}
+
+// withoutPath drops the temporary file's name from an error, which would tell
+// the reader nothing.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// Commit gives the file its final name.
+func (s *Staged) Commit() error {
+	if err := os.Rename(s.temporary, s.final); err != nil {
+		s.Discard()
+		return fmt.Errorf("writing %q: %w", s.final, err)
+	}
+	return nil
+}
+
+// Discard removes what was staged.
+func (s *Staged) Discard() { os.Remove(s.temporary) }
+
+// WriteFile writes a whole file or nothing.
+func WriteFile(path string, data []byte, perm fs.FileMode) error {
+	s, err := Stage(path, data, perm)
+	if err != nil {
+		return err
+	}
+	return s.Commit()
+}

@@ -1,0 +1,238 @@
+package attest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+	"github.com/youmark/pkcs8"
+)
+
+// PEM block types of private keys. The Sigstore form is a PKCS#8 key in
+// go-securesystemslib's scrypt and secretbox envelope, as cosign writes it.
+const (
+	pemPKCS8          = "PRIVATE KEY"
+	pemPKCS8Encrypted = "ENCRYPTED PRIVATE KEY"
+	pemSEC1           = "EC PRIVATE KEY"
+	pemECParameters   = "EC PARAMETERS" // what openssl ecparam puts before a SEC1 key
+	pemSigstore       = "ENCRYPTED SIGSTORE PRIVATE KEY"
+	pemCosign         = "ENCRYPTED COSIGN PRIVATE KEY"
+	pemPublic         = "PUBLIC KEY"
+)
+
+const minRSABits = 3072
+
+// ErrPassphrase reports an encrypted key without a passphrase, or with one that
+// does not open it.
+var ErrPassphrase = errors.New("wrong or missing passphrase")
+
+// A Key is a private key that signs statements: ECDSA P-256, P-384 or P-521
+// with the SHA-2 of the curve's size, Ed25519, or RSA PKCS #1 v1.5 with SHA-256
+// from 3072 bits on.
+type Key struct {
+	signer crypto.Signer
+	der    []byte // PKIX public key
+}
+
+// GenerateKey makes an ECDSA P-256 key.
+func GenerateKey() (*Key, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generating key: %w", err)
+	}
+	return newKey(private)
+}
+
+// ParseKey reads a private key from PEM: PKCS#8 (plain, encrypted), SEC1, or
+// Sigstore's encrypted form. For an encrypted key without the right passphrase
+// the error is [ErrPassphrase].
+func ParseKey(data, passphrase []byte) (*Key, error) {
+	block, rest := pem.Decode(data)
+	for block != nil && block.Type == pemECParameters {
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
+		return nil, errors.New("expected a private key in PEM, found none")
+	}
+	der := block.Bytes
+	switch block.Type {
+	case pemSEC1:
+		if block.Headers["DEK-Info"] != "" {
+			return nil, errors.New("the key is encrypted in openssl's old PEM form; convert it with: openssl pkcs8 -topk8 -in OLD -out NEW")
+		}
+		private, err := x509.ParseECPrivateKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("reading SEC1 key: %w", err)
+		}
+		return newKey(private)
+	case pemPKCS8:
+	case pemPKCS8Encrypted:
+		private, err := pkcs8.ParsePKCS8PrivateKey(der, passphrase)
+		if err != nil {
+			return nil, fmt.Errorf("opening the encrypted key: %w", ErrPassphrase)
+		}
+		return newKey(private)
+	case pemSigstore, pemCosign:
+		var err error
+		if der, err = encrypted.Decrypt(der, passphrase); err != nil {
+			return nil, fmt.Errorf("opening the encrypted key: %w", ErrPassphrase)
+		}
+	case pemPublic:
+		return nil, errors.New("expected a private key, found a public one")
+	default:
+		return nil, fmt.Errorf("expected a private key (%s, %s or %s), found %q", pemPKCS8, pemSEC1, pemSigstore, clip(block.Type))
+	}
+	private, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("reading PKCS#8 key: %w", err)
+	}
+	return newKey(private)
+}
+
+func newKey(private any) (*Key, error) {
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("expected an ECDSA, Ed25519 or RSA key, found %T", private)
+	}
+	if err := CheckPublicKey(signer.Public()); err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKIXPublicKey(signer.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encoding public key: %w", err)
+	}
+	return &Key{signer: signer, der: der}, nil
+}
+
+// CheckPublicKey reports kinds and sizes of keys that this project neither
+// signs with nor accepts.
+func CheckPublicKey(public crypto.PublicKey) error {
+	switch k := public.(type) {
+	case *ecdsa.PublicKey:
+		switch k.Curve {
+		case elliptic.P256(), elliptic.P384(), elliptic.P521():
+			return nil
+		}
+		return fmt.Errorf("expected curve P-256, P-384 or P-521, found %s", k.Curve.Params().Name)
+	case ed25519.PublicKey:
+		return nil
+	case *rsa.PublicKey:
+		if k.N.BitLen() >= minRSABits {
+			return nil
+		}
+		return fmt.Errorf("expected an RSA key of at least %d bits, found %d", minRSABits, k.N.BitLen())
+	}
+	return fmt.Errorf("expected an ECDSA, Ed25519 or RSA key, found %T", public)
+}
+
+// ParsePublicKey reads one public key (PKIX) from PEM and refuses anything
+// before or after it.
+func ParsePublicKey(data []byte) (crypto.PublicKey, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != pemPublic {
+		found := "no PEM"
+		if block != nil {
+			found = fmt.Sprintf("%q", clip(block.Type))
+		}
+		return nil, fmt.Errorf("expected a PEM block %q, found %s", pemPublic, found)
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, errors.New("expected one public key, found several")
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading public key: %w", err)
+	}
+	if err := CheckPublicKey(public); err != nil {
+		return nil, err
+	}
+	return public, nil
+}
+
+// Public returns the public half.
+func (k *Key) Public() crypto.PublicKey { return k.signer.Public() }
+
+// ID names the key for people: "SHA256:" and the hexadecimal SHA-256 of its
+// public half's PKIX DER.
+func (k *Key) ID() string { return keyID(k.der) }
+
+// KeyID is [Key.ID] for a public key.
+func KeyID(public crypto.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return "", fmt.Errorf("encoding public key: %w", err)
+	}
+	return keyID(der), nil
+}
+
+func keyID(der []byte) string {
+	sum := sha256.Sum256(der)
+	return "SHA256:" + hex.EncodeToString(sum[:])
+}
+
+// Hint names the key in a bundle: the base64 of the SHA-256 of its public
+// half's PKIX DER.
+func (k *Key) Hint() string {
+	sum := sha256.Sum256(k.der)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// PublicPEM returns the public half as PEM.
+func (k *Key) PublicPEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: k.der})
+}
+
+// PrivatePEM returns the key as PKCS#8 PEM, or, with a passphrase, in Sigstore's
+// encrypted form.
+func (k *Key) PrivatePEM(passphrase []byte) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
+	if err != nil {
+		return nil, fmt.Errorf("encoding key: %w", err)
+	}
+	if len(passphrase) == 0 {
+		return pem.EncodeToMemory(&pem.Block{Type: pemPKCS8, Bytes: der}), nil
+	}
+	sealed, err := encrypted.Encrypt(der, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemSigstore, Bytes: sealed}), nil
+}
+
+// sign returns the signature over message, the same for the same message.
+func (k *Key) sign(message []byte) ([]byte, error) {
+	hash := signatureHash(k.signer.Public())
+	if hash == 0 { // Ed25519 signs the message itself
+		return k.signer.Sign(nil, message, hash)
+	}
+	h := hash.New()
+	h.Write(message)
+	return k.signer.Sign(nil, h.Sum(nil), hash)
+}
+
+func signatureHash(public crypto.PublicKey) crypto.Hash {
+	switch k := public.(type) {
+	case *ecdsa.PublicKey:
+		switch k.Curve {
+		case elliptic.P384():
+			return crypto.SHA384
+		case elliptic.P521():
+			return crypto.SHA512
+		}
+		return crypto.SHA256
+	case ed25519.PublicKey:
+		return 0
+	}
+	return crypto.SHA256
+}

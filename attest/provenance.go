@@ -1,0 +1,164 @@
+package attest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/in-toto/in-toto-golang/in_toto/slsa_provenance/common"
+	slsa "github.com/in-toto/in-toto-golang/in_toto/slsa_provenance/v1"
+)
+
+// Build types and builders that Provenance writes. GitHub's build type is the
+// one GitHub and npm use for workflows; the others are defined here:
+//
+//   - gitlab-ci/v1: externalParameters holds `source` (the project's URL), `ref`
+//     and `config` (the path of the CI file); internalParameters the ids of
+//     project, pipeline, job and runner; resolvedDependencies the commit.
+//   - local/v1: the build ran where no CI said anything. externalParameters is
+//     empty and the builder is whoever holds the signing key.
+const (
+	buildTypeGitHub = "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1"
+	buildTypeGitLab = "https://plimsoll.example/buildtypes/gitlab-ci/v1"
+	buildTypeLocal  = "https://plimsoll.example/buildtypes/local/v1"
+	builderGitHub   = "https://github.com/actions/runner/"
+	builderLocal    = "https://plimsoll.example/builders/local"
+)
+
+// A Build is what the environment said about a build: the predicate of its SLSA
+// provenance, and one line for people.
+type Build struct {
+	Predicate json.RawMessage
+	Summary   string
+}
+
+// Provenance describes the build that the environment variables tell of, as
+// SLSA provenance v1: GitHub Actions, GitLab CI, or else a local build that
+// says of itself that it is one. getenv is os.Getenv or a stand-in.
+//
+// The description is written in the job itself and is as honest as that job: a
+// verifier must give it level 1 at most unless the signer is isolated from it
+// (SLSA v1.0, "Provenance is Authentic").
+//
+// A CI that announces itself but lacks a variable it documents is an error that
+// names the variable.
+func Provenance(getenv func(string) string) (Build, error) {
+	env := &environment{get: getenv}
+	var predicate slsa.ProvenancePredicate
+	var summary string
+	switch {
+	case getenv("GITHUB_ACTIONS") == "true":
+		predicate, summary = env.github()
+	case getenv("GITLAB_CI") == "true":
+		predicate, summary = env.gitlab()
+	default:
+		predicate, summary = local()
+	}
+	if len(env.missing) > 0 {
+		return Build{}, fmt.Errorf("describing the build: the CI's environment lacks %s", strings.Join(env.missing, ", "))
+	}
+	raw, err := json.Marshal(predicate)
+	if err != nil {
+		return Build{}, fmt.Errorf("describing the build: %w", err)
+	}
+	return Build{Predicate: raw, Summary: summary}, nil
+}
+
+// environment collects the names of required variables that are not set.
+type environment struct {
+	get     func(string) string
+	missing []string
+}
+
+func (e *environment) need(name string) string {
+	v := e.get(name)
+	if v == "" {
+		e.missing = append(e.missing, name)
+	}
+	return v
+}
+
+// github fills the workflow build type v1 from GitHub's documented default
+// variables (GitHub docs, "Variables reference").
+func (e *environment) github() (slsa.ProvenancePredicate, string) {
+	repository := e.need("GITHUB_SERVER_URL") + "/" + e.need("GITHUB_REPOSITORY")
+	// GITHUB_WORKFLOW_REF is OWNER/REPO/PATH@REF: the workflow that runs, which
+	// need not be of the commit that GITHUB_REF names.
+	workflow, ref, _ := strings.Cut(e.need("GITHUB_WORKFLOW_REF"), "@")
+	path := strings.TrimPrefix(workflow, e.get("GITHUB_REPOSITORY")+"/")
+	run := repository + "/actions/runs/" + e.need("GITHUB_RUN_ID") + "/attempts/" + e.need("GITHUB_RUN_ATTEMPT")
+	commit := e.need("GITHUB_SHA")
+	return slsa.ProvenancePredicate{
+		BuildDefinition: slsa.ProvenanceBuildDefinition{
+			BuildType: buildTypeGitHub,
+			ExternalParameters: map[string]any{"workflow": map[string]string{
+				"ref": ref, "repository": repository, "path": path,
+			}},
+			InternalParameters: map[string]any{"github": map[string]string{
+				"event_name":          e.need("GITHUB_EVENT_NAME"),
+				"repository_id":       e.need("GITHUB_REPOSITORY_ID"),
+				"repository_owner_id": e.need("GITHUB_REPOSITORY_OWNER_ID"),
+				"runner_environment":  e.need("RUNNER_ENVIRONMENT"),
+			}},
+			ResolvedDependencies: gitCommit(repository, e.need("GITHUB_REF"), commit),
+		},
+		RunDetails: slsa.ProvenanceRunDetails{
+			Builder:       slsa.Builder{ID: builderGitHub + e.get("RUNNER_ENVIRONMENT")},
+			BuildMetadata: slsa.BuildMetadata{InvocationID: run},
+		},
+	}, "GitHub Actions run " + run
+}
+
+// gitlab fills the gitlab-ci build type v1 from GitLab's predefined variables
+// (GitLab docs, "Predefined CI/CD variables reference").
+func (e *environment) gitlab() (slsa.ProvenancePredicate, string) {
+	project, job := e.need("CI_PROJECT_URL"), e.need("CI_JOB_URL")
+	ref := "refs/heads/" + e.get("CI_COMMIT_REF_NAME")
+	if tag := e.get("CI_COMMIT_TAG"); tag != "" {
+		ref = "refs/tags/" + tag
+	} else {
+		e.need("CI_COMMIT_REF_NAME")
+	}
+	metadata := slsa.BuildMetadata{InvocationID: job}
+	if started, err := time.Parse(time.RFC3339, e.get("CI_JOB_STARTED_AT")); err == nil {
+		started = started.UTC()
+		metadata.StartedOn = &started
+	}
+	return slsa.ProvenancePredicate{
+		BuildDefinition: slsa.ProvenanceBuildDefinition{
+			BuildType: buildTypeGitLab,
+			ExternalParameters: map[string]string{
+				"source": project, "ref": ref, "config": e.need("CI_CONFIG_PATH"),
+			},
+			InternalParameters: map[string]string{
+				"project_id":  e.need("CI_PROJECT_ID"),
+				"pipeline_id": e.need("CI_PIPELINE_ID"),
+				"job_name":    e.need("CI_JOB_NAME"),
+				"event":       e.need("CI_PIPELINE_SOURCE"),
+			},
+			ResolvedDependencies: gitCommit(project, ref, e.need("CI_COMMIT_SHA")),
+		},
+		RunDetails: slsa.ProvenanceRunDetails{
+			Builder:       slsa.Builder{ID: e.need("CI_SERVER_URL") + "/-/runners/" + e.need("CI_RUNNER_ID")},
+			BuildMetadata: metadata,
+		},
+	}, "GitLab CI job " + job
+}
+
+func local() (slsa.ProvenancePredicate, string) {
+	return slsa.ProvenancePredicate{
+		BuildDefinition: slsa.ProvenanceBuildDefinition{
+			BuildType:          buildTypeLocal,
+			ExternalParameters: map[string]any{},
+		},
+		RunDetails: slsa.ProvenanceRunDetails{Builder: slsa.Builder{ID: builderLocal}},
+	}, "a local build: no CI vouches for it"
+}
+
+func gitCommit(repository, ref, commit string) []slsa.ResourceDescriptor {
+	return []slsa.ResourceDescriptor{{
+		URI:    "git+" + repository + "@" + ref,
+		Digest: common.DigestSet{"gitCommit": commit},
+	}}
+}

@@ -1,0 +1,78 @@
+package npm
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// connect finds the packages that the one at index i requires.
+func (p *Project) connect(i int, item lockItem, index map[string]int) {
+	pkg := &p.Packages[i]
+	if item.Link {
+		return
+	}
+	seen := make(map[string]bool, len(item.Dependencies))
+	add := func(deps map[string]string, kind EdgeKind, mayLack func(string) bool) {
+		for name, spec := range deps {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			if to, ok := resolve(pkg.Place, name, index); ok {
+				if link := p.Packages[to].Link; link != 0 {
+					to = link
+				}
+				pkg.Edges = append(pkg.Edges, Edge{Name: name, Spec: spec, Kind: kind, To: to})
+			} else if !mayLack(name) {
+				p.Missing = append(p.Missing, MissingEdge{From: i, Name: name, Spec: spec})
+			}
+		}
+	}
+	always := func(string) bool { return true }
+	never := func(string) bool { return false }
+	// npm lists optional dependencies under dependencies too; optional wins
+	// (package.json, "optionalDependencies").
+	add(item.OptionalDependencies, EdgeOptional, always)
+	add(item.Dependencies, EdgeProd, never)
+	if !strings.Contains("/"+pkg.Place, "/node_modules/") {
+		// The project's own and its workspaces': nobody else's are installed.
+		add(item.DevDependencies, EdgeDev, never)
+	}
+	// A peer may lie nowhere: npm leaves conflicts of peers to the user
+	// (legacy-peer-deps), and optional peers to whoever wants them.
+	add(item.PeerDependencies, EdgePeer, always)
+	slices.SortFunc(pkg.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func compareMissing(a, b MissingEdge) int {
+	return cmp.Or(cmp.Compare(a.From, b.From), strings.Compare(a.Name, b.Name))
+}
+
+// resolve finds the place that node would load name from, starting at place.
+//
+// > If the module identifier [...] is not a built-in module, [...] Node.js starts
+// > at the directory of the current module, and adds /node_modules [...]. If it is
+// > not found there, then it moves to the parent directory, and so on.
+// (Node.js, "Loading from node_modules folders".)
+func resolve(place, name string, index map[string]int) (int, bool) {
+	for {
+		candidate := "node_modules/" + name
+		if place != "" {
+			candidate = place + "/" + candidate
+		}
+		if i, ok := index[candidate]; ok {
+			return i, true
+		}
+		if place == "" {
+			return 0, false
+		}
+		up := strings.LastIndexByte(place, '/')
+		place = place[:max(up, 0)]
+		// node looks into no node_modules/node_modules.
+		if place == "node_modules" {
+			place = ""
+		}
+		place = strings.TrimSuffix(place, "/node_modules")
+	}
+}

@@ -1,0 +1,287 @@
+package npm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxLockfile bounds a lockfile's bytes.
+const MaxLockfile = 256 << 20
+
+// Names of the lockfiles that are read, in npm's order of preference.
+var LockfileNames = []string{"npm-shrinkwrap.json", "package-lock.json"}
+
+// A Project is what a lockfile says. Packages[0] is the project itself; the rest
+// is sorted by place.
+type Project struct {
+	LockfileVersion int
+	Packages        []Package
+	Missing         []MissingEdge // required packages that lie nowhere
+}
+
+// A Package is one place in a lockfile.
+type Package struct {
+	Place     string // "", "node_modules/a", "packages/b"
+	Name      string // the package's own name, also under an alias
+	Version   string
+	Resolved  string // where it was fetched from; "" if the lockfile leaves it out
+	Integrity string // SRI
+	License   string // as written: an SPDX expression, or anything
+	Source    Source
+	Dev       bool // reachable through dev dependencies only
+	Optional  bool // may be absent
+	Peer      bool
+	Bundled   bool // comes in its parent's tarball, so it has no integrity
+	Link      int  // index of the package this place stands for; 0: it is no link
+
+	HasInstallScript bool
+	Deprecated       string
+
+	Edges []Edge // sorted by name
+}
+
+// A Source says where a package comes from.
+type Source int
+
+// The sources. The zero value vouches for nothing.
+const (
+	SourceUnknown   Source = iota
+	SourceRegistry         // a registry's tarball
+	SourceTarball          // a tarball somewhere else
+	SourceGit              // a git commit
+	SourceFile             // a tarball or folder on disk
+	SourceWorkspace        // part of the project
+)
+
+func (s Source) String() string {
+	return [...]string{"unknown source", "registry", "remote tarball", "git", "file", "workspace"}[s]
+}
+
+// An Edge is a dependency that was found.
+type Edge struct {
+	Name string // as required: an alias where there is one
+	Spec string // as required
+	Kind EdgeKind
+	To   int // index in Packages, never a link
+}
+
+// A MissingEdge is a required dependency that lies nowhere.
+type MissingEdge struct {
+	From       int
+	Name, Spec string
+}
+
+// An EdgeKind says which field of package.json an edge comes from.
+type EdgeKind int
+
+// The kinds of edges.
+const (
+	EdgeProd EdgeKind = iota
+	EdgeDev
+	EdgeOptional
+	EdgePeer
+)
+
+// lockfile is the JSON of package-lock.json (npm docs, "package-lock.json").
+type lockfile struct {
+	Name            string              `json:"name"`
+	Version         string              `json:"version"`
+	LockfileVersion int                 `json:"lockfileVersion"`
+	Packages        map[string]lockItem `json:"packages"`
+}
+
+type lockItem struct {
+	Name                 string                  `json:"name"`
+	Version              string                  `json:"version"`
+	Resolved             flexible                `json:"resolved"`
+	Integrity            string                  `json:"integrity"`
+	License              flexible                `json:"license"`
+	Link                 bool                    `json:"link"`
+	Dev                  bool                    `json:"dev"`
+	Optional             bool                    `json:"optional"`
+	DevOptional          bool                    `json:"devOptional"`
+	Peer                 bool                    `json:"peer"`
+	InBundle             bool                    `json:"inBundle"`
+	HasInstallScript     bool                    `json:"hasInstallScript"`
+	Deprecated           flexible                `json:"deprecated"`
+	Dependencies         map[string]string       `json:"dependencies"`
+	DevDependencies      map[string]string       `json:"devDependencies"`
+	OptionalDependencies map[string]string       `json:"optionalDependencies"`
+	PeerDependencies     map[string]string       `json:"peerDependencies"`
+	PeerDependenciesMeta map[string]peerMetadata `json:"peerDependenciesMeta"`
+}
+
+type peerMetadata struct {
+	Optional bool `json:"optional"`
+}
+
+// flexible is text where npm also writes other JSON (`"deprecated": false`,
+// licences as objects); such values read as "".
+type flexible string
+
+func (f *flexible) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '"' {
+		var value struct {
+			Type string `json:"type"` // a licence in package.json's oldest form
+		}
+		raw, err := dec.ReadValue()
+		if err == nil && raw.Kind() == '{' && jsonv2.Unmarshal(raw, &value) == nil {
+			*f = flexible(value.Type)
+		}
+		return err
+	}
+	token, err := dec.ReadToken()
+	if err == nil {
+		*f = flexible(token.String())
+	}
+	return err
+}
+
+// ParseLockfile reads a package-lock.json or npm-shrinkwrap.json of version 2 or
+// 3. Duplicate keys and trailing data are errors.
+func ParseLockfile(data []byte) (*Project, error) {
+	if len(data) > MaxLockfile {
+		return nil, fmt.Errorf("reading lockfile: expected at most %d bytes, found %d", MaxLockfile, len(data))
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	for _, marker := range []string{"<<<<<<< ", ">>>>>>> "} {
+		if bytes.HasPrefix(data, []byte(marker)) || bytes.Contains(data, []byte("\n"+marker)) {
+			return nil, errors.New("reading lockfile: it has merge conflict markers; resolve them with: npm install --package-lock-only")
+		}
+	}
+	var lock lockfile
+	if err := jsonv2.Unmarshal(data, &lock); err != nil {
+		return nil, fmt.Errorf("reading lockfile: %w", err)
+	}
+	if lock.LockfileVersion != 2 && lock.LockfileVersion != 3 {
+		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 2 or 3, found %d; npm 7 and later write them", lock.LockfileVersion)
+	}
+	root, ok := lock.Packages[""]
+	if !ok {
+		return nil, errors.New(`reading lockfile: expected an entry "" for the project in "packages", found none`)
+	}
+	if root.Name == "" {
+		root.Name = lock.Name
+	}
+	if root.Version == "" {
+		root.Version = lock.Version
+	}
+	lock.Packages[""] = root
+	return build(lock)
+}
+
+// build turns places into packages with edges.
+func build(lock lockfile) (*Project, error) {
+	places := make([]string, 0, len(lock.Packages))
+	for place := range lock.Packages {
+		if err := checkPlace(place); err != nil {
+			return nil, fmt.Errorf("reading lockfile: %w", err)
+		}
+		places = append(places, place)
+	}
+	slices.Sort(places) // "" comes first
+	index := make(map[string]int, len(places))
+	for i, place := range places {
+		index[place] = i
+	}
+	p := &Project{LockfileVersion: lock.LockfileVersion, Packages: make([]Package, len(places))}
+	for i, place := range places {
+		p.Packages[i] = describe(place, lock.Packages[place])
+	}
+	for i, place := range places {
+		item := lock.Packages[place]
+		if !item.Link {
+			continue
+		}
+		target, ok := index[string(item.Resolved)]
+		if !ok || lock.Packages[string(item.Resolved)].Link || target == i {
+			return nil, fmt.Errorf("reading lockfile: %q links to %q, which is not there", place, item.Resolved)
+		}
+		p.Packages[i].Link = target
+		p.Packages[i].Version = p.Packages[target].Version
+	}
+	for i, place := range places {
+		p.connect(i, lock.Packages[place], index)
+	}
+	slices.SortFunc(p.Missing, compareMissing)
+	p.settleSources()
+	return p, nil
+}
+
+// checkPlace refuses places that no npm writes and that would leave the project.
+func checkPlace(place string) error {
+	for part := range strings.SplitSeq(place, "/") {
+		if (part == "" && place != "") || part == "." {
+			return fmt.Errorf("place %q is not a clean relative path", place)
+		}
+		if strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
+			return fmt.Errorf("place %q has control characters or backslashes", place)
+		}
+	}
+	if strings.Contains(place, "node_modules/..") || strings.HasSuffix(place, "node_modules") {
+		return fmt.Errorf("place %q names no package", place)
+	}
+	return nil
+}
+
+func describe(place string, item lockItem) Package {
+	name := item.Name
+	if name == "" {
+		name = nameOfPlace(place)
+	}
+	return Package{
+		Place: place, Name: name, Version: item.Version,
+		Resolved: string(item.Resolved), Integrity: item.Integrity, License: string(item.License),
+		Dev: item.Dev, Optional: item.Optional || item.DevOptional, Peer: item.Peer, Bundled: item.InBundle,
+		HasInstallScript: item.HasInstallScript, Deprecated: string(item.Deprecated),
+	}
+}
+
+// nameOfPlace returns the name under which node finds a place: what follows the
+// last node_modules, or the last part of a workspace's path.
+func nameOfPlace(place string) string {
+	if i := strings.LastIndex(place, "node_modules/"); i >= 0 {
+		return place[i+len("node_modules/"):]
+	}
+	return place[strings.LastIndex(place, "/")+1:]
+}
+
+// settleSources says where each package comes from, once the edges are known:
+// the lockfile alone does not tell a registry's tarball from another one.
+func (p *Project) settleSources() {
+	url := make([]bool, len(p.Packages)) // required by address
+	for _, from := range p.Packages {
+		for _, e := range from.Edges {
+			if strings.HasPrefix(e.Spec, "https://") || strings.HasPrefix(e.Spec, "http://") {
+				url[e.To] = true
+			}
+		}
+	}
+	for i := range p.Packages {
+		pkg := &p.Packages[i]
+		resolved := pkg.Resolved
+		switch {
+		case i == 0 || pkg.Link != 0 || !strings.Contains("/"+pkg.Place, "/node_modules/"):
+			pkg.Source = SourceWorkspace
+		case strings.HasPrefix(resolved, "git+") || strings.HasPrefix(resolved, "git:") || strings.HasPrefix(resolved, "git@"):
+			pkg.Source = SourceGit
+		case strings.HasPrefix(resolved, "file:"):
+			pkg.Source = SourceFile
+		case strings.HasPrefix(resolved, "https://") || strings.HasPrefix(resolved, "http://"):
+			pkg.Source = SourceRegistry
+			if url[i] {
+				pkg.Source = SourceTarball
+			}
+		case resolved == "" && pkg.Version != "":
+			// npm leaves the address out with omit-lockfile-registry-resolved, and
+			// for bundled packages.
+			pkg.Source = SourceRegistry
+		}
+	}
+}

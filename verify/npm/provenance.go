@@ -1,0 +1,146 @@
+package npm
+
+import (
+	"fmt"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	slsa "github.com/in-toto/in-toto-golang/in_toto/slsa_provenance/v1"
+
+	"plimsoll.example/attest"
+	"plimsoll.example/verify"
+)
+
+// The CI systems whose identities npm accepts for provenance.
+const (
+	issuerGitHub = "https://token.actions.githubusercontent.com"
+	issuerGitLab = "https://gitlab.com"
+)
+
+// claims are the fields of a provenance predicate that a certificate has too. A
+// field is empty where the predicate's format lacks it.
+type claims struct {
+	repository, commit, ref, repositoryID, ownerID, trigger, workflow string
+}
+
+// checkProvenance checks that a provenance was signed with a certificate of a
+// known CI, and that its predicate does not contradict that certificate. It
+// returns the certificate: nothing that only the predicate says is believed.
+func checkProvenance(s statement) (*verify.Certificate, error) {
+	c := s.Signature().Certificate
+	if c == nil {
+		return nil, &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "provenance signed with a CI's certificate", Found: "one by key " + s.Signature().Signer()}
+	}
+	if c.Issuer != issuerGitHub && c.Issuer != issuerGitLab {
+		return nil, &verify.Refusal{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}
+	}
+	var said claims
+	var err error
+	if s.predicateType == attest.TypeProvenanceV02 {
+		said, err = claimsV02(s.Statement().Predicate)
+	} else {
+		said, err = claimsV1(s.Statement().Predicate)
+	}
+	if err != nil {
+		return nil, &verify.Refusal{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}
+	}
+	for _, f := range []struct {
+		what, certificate, predicate string
+		required                     bool
+	}{
+		{"repository", c.Repository, said.repository, true},
+		{"commit", c.Commit, said.commit, true},
+		{"ref", c.Ref, said.ref, false},
+		{"repository id", c.RepositoryID, said.repositoryID, false},
+		{"owner id", c.OwnerID, said.ownerID, false},
+		{"trigger", c.Trigger, said.trigger, false},
+		{"workflow", c.BuildConfig, said.workflow, false},
+	} {
+		unknown := f.certificate == "" || f.predicate == ""
+		if (f.required && unknown) || (!unknown && f.certificate != f.predicate) {
+			return nil, &verify.Refusal{Code: verify.CodeProvenanceMismatch,
+				Expected: fmt.Sprintf("%s %q, as in the certificate", f.what, f.certificate), Found: fmt.Sprintf("%.200q", f.predicate)}
+		}
+	}
+	return c, nil
+}
+
+// claimsV1 reads SLSA provenance v1 as npm's client writes it on GitHub
+// (build type github-actions-buildtypes/workflow/v1).
+func claimsV1(predicate []byte) (claims, error) {
+	var p slsa.ProvenancePredicate
+	if err := jsonv2.Unmarshal(predicate, &p); err != nil {
+		return claims{}, err
+	}
+	workflow := object(object(p.BuildDefinition.ExternalParameters)["workflow"])
+	github := object(object(p.BuildDefinition.InternalParameters)["github"])
+	c := claims{
+		repository:   text(workflow["repository"]),
+		repositoryID: text(github["repository_id"]),
+		ownerID:      text(github["repository_owner_id"]),
+		trigger:      text(github["event_name"]),
+	}
+	if path, ref := text(workflow["path"]), text(workflow["ref"]); path != "" && ref != "" {
+		c.workflow = c.repository + "/" + path + "@" + ref
+	}
+	deps := p.BuildDefinition.ResolvedDependencies
+	if c.repository == "" && len(deps) > 0 {
+		c.repository, _ = splitSource(deps[0].URI)
+	}
+	for _, d := range deps {
+		if repository, ref := splitSource(d.URI); repository == c.repository && c.repository != "" {
+			c.ref, c.commit = ref, d.Digest["gitCommit"]
+			return c, nil
+		}
+	}
+	return claims{}, fmt.Errorf("no resolved dependency is the source repository %.200q", c.repository)
+}
+
+// claimsV02 reads SLSA provenance v0.2 as npm's client wrote it until version 9,
+// and still writes it on GitLab.
+func claimsV02(predicate []byte) (claims, error) {
+	var p struct {
+		Invocation struct {
+			ConfigSource struct {
+				URI        string            `json:"uri"`
+				Digest     map[string]string `json:"digest"`
+				EntryPoint string            `json:"entryPoint"`
+			} `json:"configSource"`
+			Environment map[string]any `json:"environment"`
+		} `json:"invocation"`
+	}
+	if err := jsonv2.Unmarshal(predicate, &p); err != nil {
+		return claims{}, err
+	}
+	source, env := p.Invocation.ConfigSource, p.Invocation.Environment
+	c := claims{
+		commit:       source.Digest["sha1"],
+		repositoryID: text(env["GITHUB_REPOSITORY_ID"]),
+		ownerID:      text(env["GITHUB_REPOSITORY_OWNER_ID"]),
+		trigger:      text(env["GITHUB_EVENT_NAME"]),
+	}
+	c.repository, c.ref = splitSource(source.URI)
+	// GITHUB_WORKFLOW_REF is OWNER/REPO/PATH@REF.
+	if ref := text(env["GITHUB_WORKFLOW_REF"]); ref != "" {
+		if host, _, ok := strings.Cut(strings.TrimPrefix(c.repository, "https://"), "/"); ok {
+			c.workflow = "https://" + host + "/" + ref
+		}
+	}
+	return c, nil
+}
+
+// splitSource splits "git+REPOSITORY@REF".
+func splitSource(uri string) (repository, ref string) {
+	repository, ref, _ = strings.Cut(strings.TrimPrefix(uri, "git+"), "@")
+	return repository, ref
+}
+
+func object(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}

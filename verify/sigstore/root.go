@@ -1,0 +1,200 @@
+package sigstore
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	_ "embed"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/sigstore/sigstore-go/pkg/root"
+)
+
+var (
+	//go:embed roots/trusted_root.json
+	publicGoodRoot []byte
+	//go:embed roots/npm_keys.json
+	npmKeys []byte
+)
+
+// maxRoot bounds a trust root file.
+const maxRoot = 4 << 20
+
+// A Root is a Sigstore trust root: certificate authorities, logs and timestamp
+// authorities with their validity. It may be used by several goroutines.
+type Root struct {
+	material root.TrustedMaterial
+	digest   string
+}
+
+// Digest returns "sha256:HEX" of the root's file.
+func (r *Root) Digest() string { return r.digest }
+
+// PublicGood returns the embedded root of Sigstore's public-good instance.
+func PublicGood() (*Root, error) { return ParseRoot(publicGoodRoot) }
+
+// ParseRoot reads a trusted_root.json (Sigstore protobuf-specs, TrustedRoot).
+// The caller must trust where data came from.
+func ParseRoot(data []byte) (*Root, error) {
+	if len(data) > maxRoot {
+		return nil, fmt.Errorf("reading trust root: expected at most %d bytes, found %d", maxRoot, len(data))
+	}
+	if !jsontext.Value(data).IsValid() {
+		return nil, errors.New("reading trust root: not valid JSON (or it repeats a key)")
+	}
+	trusted, err := root.NewTrustedRootFromJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading trust root: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return &Root{material: shareAuthorities(trusted), digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
+}
+
+// sharedRoot is a trust root whose certificate authorities have checked their
+// own chain once instead of once a bundle.
+type sharedRoot struct {
+	root.TrustedMaterial
+	authorities []root.CertificateAuthority
+}
+
+func (s *sharedRoot) FulcioCertificateAuthorities() []root.CertificateAuthority { return s.authorities }
+
+func shareAuthorities(trusted *root.TrustedRoot) root.TrustedMaterial {
+	shared := &sharedRoot{TrustedMaterial: trusted}
+	for _, ca := range trusted.FulcioCertificateAuthorities() {
+		fulcio, ok := ca.(*root.FulcioCertificateAuthority)
+		if ok && len(fulcio.Intermediates) == 1 {
+			ca = &sharedAuthority{FulcioCertificateAuthority: fulcio}
+		}
+		shared.authorities = append(shared.authorities, ca)
+	}
+	return shared
+}
+
+// A sharedAuthority verifies leaves below one intermediate, and the intermediate
+// below its root only once. The leaf's path is built by crypto/x509 each time;
+// what is left out each time is the same P-384 signature of the root.
+type sharedAuthority struct {
+	*root.FulcioCertificateAuthority
+	once  sync.Once
+	above []*x509.Certificate // what is above the intermediate, up to the root
+	err   error
+}
+
+// Verify implements [root.CertificateAuthority].
+func (a *sharedAuthority) Verify(leaf *x509.Certificate, observed time.Time) ([][]*x509.Certificate, error) {
+	if !a.ValidityPeriodStart.IsZero() && observed.Before(a.ValidityPeriodStart) {
+		return nil, errors.New("certificate authority is not valid yet")
+	}
+	if !a.ValidityPeriodEnd.IsZero() && observed.After(a.ValidityPeriodEnd) {
+		return nil, errors.New("certificate authority is no longer valid")
+	}
+	a.once.Do(a.checkIntermediate)
+	if a.err != nil {
+		return nil, a.err
+	}
+	for _, c := range a.above {
+		if observed.Before(c.NotBefore) || observed.After(c.NotAfter) {
+			return nil, fmt.Errorf("authority %q was not valid at %s", c.Subject, observed.UTC().Format(time.RFC3339))
+		}
+	}
+	anchors := x509.NewCertPool()
+	anchors.AddCert(a.Intermediates[0])
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		CurrentTime: observed,
+		Roots:       anchors,
+		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range chains {
+		chains[i] = append(chains[i], a.above...)
+	}
+	return chains, nil
+}
+
+// checkIntermediate verifies the intermediate below the root, at a time when the
+// intermediate is valid; the root's validity at the time that counts is checked
+// for every leaf.
+func (a *sharedAuthority) checkIntermediate() {
+	anchors := x509.NewCertPool()
+	anchors.AddCert(a.Root)
+	chains, err := a.Intermediates[0].Verify(x509.VerifyOptions{
+		CurrentTime: a.Intermediates[0].NotBefore.Add(time.Second),
+		Roots:       anchors,
+		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+	})
+	switch {
+	case err != nil:
+		a.err = fmt.Errorf("intermediate %q: %w", a.Intermediates[0].Subject, err)
+	case !a.Intermediates[0].IsCA:
+		a.err = fmt.Errorf("intermediate %q: expected a certificate authority", a.Intermediates[0].Subject)
+	default:
+		a.above = chains[0][1:]
+	}
+}
+
+// A Key is a public key of a trust root, with its validity.
+type Key struct {
+	Hint      string // what bundles call it
+	Public    crypto.PublicKey
+	NotBefore time.Time
+	NotAfter  time.Time // zero: no end
+}
+
+// npm's key usages (npm's keys.json, "keyUsage").
+const usageAttestations = "npm:attestations"
+
+// NPMAttestationKeys returns the embedded keys with which npm's registry signs
+// publish attestations.
+func NPMAttestationKeys() ([]Key, error) { return parseNPMKeys(npmKeys, usageAttestations) }
+
+func parseNPMKeys(data []byte, usage string) ([]Key, error) {
+	var doc struct {
+		Keys []struct {
+			KeyID     string `json:"keyId"`
+			KeyUsage  string `json:"keyUsage"`
+			PublicKey struct {
+				RawBytes   string `json:"rawBytes"`
+				KeyDetails string `json:"keyDetails"`
+				ValidFor   struct {
+					Start time.Time `json:"start"`
+					End   time.Time `json:"end"`
+				} `json:"validFor"`
+			} `json:"publicKey"`
+		} `json:"keys"`
+	}
+	if err := jsonv2.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("reading npm keys: %w", err)
+	}
+	var keys []Key
+	for _, k := range doc.Keys {
+		if k.KeyUsage != usage {
+			continue
+		}
+		der, err := base64.StdEncoding.DecodeString(k.PublicKey.RawBytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading npm key %q: %w", k.KeyID, err)
+		}
+		public, err := x509.ParsePKIXPublicKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("reading npm key %q: %w", k.KeyID, err)
+		}
+		if k.PublicKey.ValidFor.Start.IsZero() {
+			return nil, fmt.Errorf("reading npm key %q: it has no start of validity", k.KeyID)
+		}
+		keys = append(keys, Key{Hint: k.KeyID, Public: public, NotBefore: k.PublicKey.ValidFor.Start, NotAfter: k.PublicKey.ValidFor.End})
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("reading npm keys: none is for %s", usage)
+	}
+	return keys, nil
+}

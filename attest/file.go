@@ -66,6 +66,19 @@ func (s *Staged) Commit() error {
 	return nil
 }
 
+// CommitNew gives the file its final name, unless something has it already.
+func (s *Staged) CommitNew() error {
+	defer s.Discard()
+	if err := os.Link(s.temporary, s.final); err != nil {
+		var link *os.LinkError
+		if errors.As(err, &link) {
+			err = link.Err
+		}
+		return fmt.Errorf("writing %q: %w", s.final, err)
+	}
+	return nil
+}
+
 // Discard removes what was staged.
 func (s *Staged) Discard() { os.Remove(s.temporary) }
 

@@ -95,10 +95,18 @@ func (c Code) Remedy() string {
 // A Refusal is an error with a reason code: what was expected, what was found,
 // and what to do.
 type Refusal struct {
-	Code     Code
-	Expected string
-	Found    string
-	Remedy   string // the code's usual one if empty
+	Code     Code   `json:"code"`
+	Expected string `json:"expected,omitempty"`
+	Found    string `json:"found,omitempty"`
+	Remedy   string `json:"remedy,omitempty"` // the code's usual one if empty
+}
+
+// WhatToDo returns the remedy: the refusal's own, or its code's usual one.
+func (r *Refusal) WhatToDo() string {
+	if r.Remedy != "" {
+		return r.Remedy
+	}
+	return r.Code.Remedy()
 }
 
 func (r *Refusal) Error() string {

@@ -74,9 +74,5 @@ type Finding struct {
 
 // finding turns a refusal into a finding about source.
 func (r *Refusal) finding(source string) Finding {
-	remedy := r.Remedy
-	if remedy == "" {
-		remedy = r.Code.Remedy()
-	}
-	return Finding{Code: r.Code, Source: source, Expected: r.Expected, Found: r.Found, Remedy: remedy}
+	return Finding{Code: r.Code, Source: source, Expected: r.Expected, Found: r.Found, Remedy: r.WhatToDo()}
 }

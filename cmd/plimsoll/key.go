@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"plimsoll.example/attest"
+)
+
+const keyHelp = `Usage: plimsoll key generate -o FILE [--passphrase-file FILE | --no-passphrase]
+
+Makes an ECDSA P-256 key: FILE holds the private key (mode 0600), FILE.pub the
+public one. With a passphrase the private key is encrypted in Sigstore's form,
+which cosign reads too. On a terminal the passphrase is asked for; elsewhere say
+which. An existing file is never overwritten.
+
+Examples:
+  plimsoll key generate -o release.pem
+  plimsoll key generate -o ci.pem --no-passphrase
+`
+
+// maxKeyFile bounds key and passphrase files.
+const maxKeyFile = 64 << 10
+
+func runKey(_ context.Context, io stdio, args []string) error {
+	flags := newFlags(io, "key", keyHelp)
+	out := flags.StringP("output", "o", "", "the private key's file (required); the public key goes to FILE.pub")
+	passphraseFile := flags.String("passphrase-file", "", "read the passphrase from this file, to the end of its first line")
+	none := flags.Bool("no-passphrase", false, "do not encrypt the private key")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() != 1 || flags.Arg(0) != "generate":
+		return usagef("key: expected the word generate, found %q", strings.Join(flags.Args(), " "))
+	case *out == "":
+		return usagef("key generate: expected -o FILE")
+	case *none && *passphraseFile != "":
+		return usagef("key generate: --no-passphrase and --passphrase-file contradict each other")
+	}
+	var passphrase []byte
+	var err error
+	switch {
+	case *passphraseFile != "":
+		passphrase, err = readPassphrase(*passphraseFile)
+	case !*none:
+		passphrase, err = askNewPassphrase(io)
+	}
+	if err != nil {
+		return err
+	}
+	key, err := attest.GenerateKey()
+	if err != nil {
+		return err
+	}
+	if err := writeKey(key, *out, passphrase); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(io.out, "key %s\nprivate %s\npublic  %s.pub\n", key.ID(), *out, *out)
+	return err
+}
+
+// writeKey writes a new key and its public half, and overwrites neither.
+func writeKey(key *attest.Key, file string, passphrase []byte) error {
+	for _, f := range []string{file, file + ".pub"} {
+		if _, err := os.Lstat(f); err == nil {
+			return failed(fmt.Errorf("writing key: %q is there already", f)).withHint("a key that is overwritten is lost; name another file")
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return failed(fmt.Errorf("writing key: %w", err)).withHint("check that the folder is there and may be written to")
+		}
+	}
+	private, err := key.PrivatePEM(passphrase)
+	if err != nil {
+		return err
+	}
+	staged, err := attest.Stage(file, private, 0o600)
+	if err != nil {
+		return failed(err).withHint("check that the folder is there and may be written to")
+	}
+	// The private key first, and never over another one: a key that is lost
+	// cannot be made again.
+	if err := staged.CommitNew(); err != nil {
+		return failed(err).withHint("a key that is overwritten is lost; name another file")
+	}
+	if err := attest.WriteFile(file+".pub", key.PublicPEM(), 0o644); err != nil {
+		os.Remove(file)
+		return failed(err).withHint("check that the folder may be written to; nothing was written")
+	}
+	return nil
+}
+
+// loadKey reads a private key. The passphrase comes from a file or the terminal.
+func loadKey(io stdio, file, passphraseFile string) (*attest.Key, error) {
+	data, err := readBounded(file, maxKeyFile)
+	if err != nil {
+		return nil, failed(fmt.Errorf("reading key: %w", err)).withHint("plimsoll key generate -o %s makes one", file)
+	}
+	var passphrase []byte
+	if passphraseFile != "" {
+		if passphrase, err = readPassphrase(passphraseFile); err != nil {
+			return nil, err
+		}
+	}
+	key, err := attest.ParseKey(data, passphrase)
+	if errors.Is(err, attest.ErrPassphrase) && passphraseFile == "" {
+		if passphrase, err = askPassphrase(io, "Passphrase of "+file+": "); err != nil {
+			return nil, err
+		}
+		key, err = attest.ParseKey(data, passphrase)
+	}
+	if errors.Is(err, attest.ErrPassphrase) {
+		return nil, usagef("key %q: %w", file, err).withHint("--passphrase-file FILE names the file that holds it")
+	}
+	if err != nil {
+		return nil, usagef("key %q: %w", file, err).withHint("openssl ecparam -genkey -name prime256v1 -noout, or plimsoll key generate, makes one that is read")
+	}
+	return key, nil
+}
+
+// readPassphrase reads the first line of a file.
+func readPassphrase(file string) ([]byte, error) {
+	data, err := readBounded(file, maxKeyFile)
+	if err != nil {
+		return nil, failed(fmt.Errorf("reading passphrase: %w", err))
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		return nil, usagef("passphrase file %q: its first line is empty", file)
+	}
+	return []byte(line), nil
+}
+
+func askNewPassphrase(io stdio) ([]byte, error) {
+	first, err := askPassphrase(io, "Passphrase for the new key: ")
+	if err != nil {
+		return nil, err
+	}
+	if len(first) == 0 {
+		return nil, usagef("key generate: the passphrase is empty").withHint("--no-passphrase makes a key without one")
+	}
+	again, err := askPassphrase(io, "The same once more: ")
+	if err != nil {
+		return nil, err
+	}
+	if string(first) != string(again) {
+		return nil, usagef("key generate: the two passphrases differ")
+	}
+	return first, nil
+}
+
+// askPassphrase asks on the terminal; without one it says which flag to use.
+func askPassphrase(io stdio, prompt string) ([]byte, error) {
+	f, ok := io.in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, usagef("a passphrase is needed and standard input is no terminal").
+			withHint("--passphrase-file FILE, or for a new key --no-passphrase")
+	}
+	fmt.Fprint(io.err, prompt)
+	passphrase, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(io.err)
+	if err != nil {
+		return nil, failed(fmt.Errorf("reading passphrase: %w", err))
+	}
+	return passphrase, nil
+}
+
+// readBounded reads a regular file of at most so many bytes.
+func readBounded(file string, most int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%q: expected a file, found a directory", file)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%q: %w of %d bytes", file, errTooBig, most)
+	}
+	return data, err
+}
+
+// errTooBig reports a file over its bound.
+var errTooBig = errors.New("it is over the bound")

@@ -1,0 +1,61 @@
+package sbom
+
+import (
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+)
+
+// declaredLicense writes a licence as its package declares it: an SPDX expression
+// if it has that form, else a name.
+func declaredLicense(declared string) *cdx.Licenses {
+	declared = strings.TrimSpace(declared)
+	if declared == "" {
+		return nil
+	}
+	declaredHere := cdx.LicenseAcknowledgementDeclared
+	if isExpression(declared) {
+		return &cdx.Licenses{{Expression: declared, Acknowledgement: &declaredHere}}
+	}
+	return &cdx.Licenses{{License: &cdx.License{Name: declared, Acknowledgement: declaredHere}}}
+}
+
+// isExpression says whether s has the form of an SPDX licence expression (SPDX
+// 2.3, annex D): identifiers joined by AND, OR and WITH, in parentheses or not.
+// It does not know the list of identifiers; npm's own words for "no licence" are
+// not taken for identifiers.
+func isExpression(s string) bool {
+	if s == "UNLICENSED" || strings.HasPrefix(s, "SEE LICENSE") {
+		return false
+	}
+	tokens := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s))
+	depth, operand := 0, false // operand: the last token ended an operand
+	for _, t := range tokens {
+		switch {
+		case t == "(" && !operand:
+			depth++
+		case t == ")" && operand && depth > 0:
+			depth--
+		case (t == "AND" || t == "OR" || t == "WITH") && operand:
+			operand = false
+		case !operand && isIdentifier(t):
+			operand = true
+		default:
+			return false
+		}
+	}
+	return operand && depth == 0
+}
+
+func isIdentifier(s string) bool {
+	if s == "AND" || s == "OR" || s == "WITH" {
+		return false
+	}
+	for _, r := range s {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && !strings.ContainsRune("-.+:", r) {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-' && s[0] != '+' && s[0] != '.'
+}

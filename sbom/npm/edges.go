@@ -45,6 +45,33 @@ func (p *Project) connect(i int, item lockItem, index map[string]int) {
 	slices.SortFunc(pkg.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
 }
 
+// connectWorkspaces makes the project depend on its workspaces, which npm
+// installs with it though nothing need require them. A workspace is a folder of
+// the project that a link in node_modules stands for; one that is required by
+// its path ("file:") is a dependency of whoever does.
+func (p *Project) connectWorkspaces() {
+	byPath := map[int]bool{}
+	have := map[int]bool{}
+	for i, pkg := range p.Packages {
+		for _, e := range pkg.Edges {
+			if strings.HasPrefix(e.Spec, "file:") {
+				byPath[e.To] = true
+			}
+			if i == 0 {
+				have[e.To] = true
+			}
+		}
+	}
+	root := &p.Packages[0]
+	for _, pkg := range p.Packages {
+		if to := pkg.Link; to != 0 && !byPath[to] && !have[to] {
+			have[to] = true
+			root.Edges = append(root.Edges, Edge{Name: pkg.Name, Kind: EdgeWorkspace, To: to})
+		}
+	}
+	slices.SortFunc(root.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
+}
+
 func compareMissing(a, b MissingEdge) int {
 	return cmp.Or(cmp.Compare(a.From, b.From), strings.Compare(a.Name, b.Name))
 }

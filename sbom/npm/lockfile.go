@@ -86,6 +86,7 @@ const (
 	EdgeDev
 	EdgeOptional
 	EdgePeer
+	EdgeWorkspace
 )
 
 // lockfile is the JSON of package-lock.json (npm docs, "package-lock.json").
@@ -209,6 +210,7 @@ func build(lock lockfile) (*Project, error) {
 	for i, place := range places {
 		p.connect(i, lock.Packages[place], index)
 	}
+	p.connectWorkspaces()
 	slices.SortFunc(p.Missing, compareMissing)
 	p.settleSources()
 	return p, nil

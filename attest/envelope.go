@@ -31,7 +31,10 @@ func PAE(payloadType string, payload []byte) []byte {
 	return dsse.PAE(payloadType, payload)
 }
 
-// Sign wraps a statement's payload in an envelope signed by key.
+// Sign wraps a statement's payload in an envelope signed by key. The signature
+// has no keyid: verifiers built on go-securesystemslib (cosign is one) skip a
+// signature whose keyid is not an SSH fingerprint of their key. The bundle's hint
+// names the key.
 func Sign(key *Key, payload []byte) (Envelope, error) {
 	sig, err := key.sign(PAE(PayloadType, payload))
 	if err != nil {
@@ -40,7 +43,7 @@ func Sign(key *Key, payload []byte) (Envelope, error) {
 	return Envelope{
 		Payload:     payload,
 		PayloadType: PayloadType,
-		Signatures:  []Signature{{Sig: sig, KeyID: key.Hint()}},
+		Signatures:  []Signature{{Sig: sig}},
 	}, nil
 }
 

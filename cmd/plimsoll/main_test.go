@@ -103,6 +103,7 @@ func TestScript(t *testing.T) {
 			"flip":   scriptFlip,
 			"answer": scriptAnswer,
 			"count":  scriptCount,
+			"policy": scriptPolicy,
 		},
 	})
 }
@@ -206,6 +207,44 @@ func scriptCount(ts *testscript.TestScript, neg bool, args []string) {
 	if found := strings.Count(ts.ReadFile(args[0]), "\n"); found != want {
 		ts.Fatalf("%s: expected %d lines, found %d", args[0], want, found)
 	}
+}
+
+// scriptPolicy writes a policy that demands an SBOM and a provenance by signer
+// release, whose key is PUB. Further words change it:
+//
+//	policy PUB FILE                 as it is
+//	policy PUB FILE intern PUB2     a second signer, intern, that nothing asks for
+//	policy PUB FILE expires DATE    the policy ends
+//	policy PUB FILE not-after DATE  the key ends
+//	policy PUB FILE only DIGEST     for one artifact
+func scriptPolicy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || (len(args) != 2 && len(args) != 4) {
+		ts.Fatalf("usage: policy PUB FILE [intern PUB2 | expires DATE | not-after DATE | only DIGEST]")
+	}
+	word, value := "", ""
+	if len(args) == 4 {
+		word, value = args[2], args[3]
+	}
+	key := func(pub string) string {
+		return "    keys:\n      - pem: |\n          " + strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(pub)), "\n", "\n          ") + "\n"
+	}
+	text := "version: 1\nname: production\n"
+	if word == "expires" {
+		text += "expires: " + value + "\n"
+	}
+	text += "signers:\n  release:\n" + key(args[0])
+	if word == "not-after" {
+		text += "        not-after: " + value + "\n"
+	}
+	if word == "intern" {
+		text += "  intern:\n" + key(value)
+	}
+	if word == "only" {
+		text += "artifacts:\n  " + value + ": {require: [sbom]}\n"
+	}
+	text += "requirements:\n  built: {type: https://slsa.dev/provenance/v1, signed-by: release}\n" +
+		"  sbom: {type: https://cyclonedx.org/bom, signed-by: release}\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 
 // TestPanicIsNoDecision: a crash is 1 in every command, never a yes and never a

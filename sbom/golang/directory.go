@@ -211,6 +211,9 @@ type linkedModule struct {
 func collectModules(packages []listed, linked map[string]bool, byPath map[string]*listed) (map[string]*linkedModule, error) {
 	modules := map[string]*linkedModule{}
 	mains := 0
+	// Every program links the standard library's runtime, also one that imports
+	// nothing.
+	modules[Std] = &linkedModule{Module: Module{Path: Std}}
 	for _, p := range packages {
 		if !linked[p.ImportPath] {
 			continue
@@ -235,6 +238,9 @@ func collectModules(packages []listed, linked map[string]bool, byPath map[string
 		}
 	}
 	for _, m := range modules {
+		if m.main {
+			m.Edges = append(m.Edges, Std)
+		}
 		slices.Sort(m.Edges)
 		m.Edges = slices.Compact(m.Edges)
 	}

@@ -84,15 +84,20 @@ func (c *KeyChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 			continue
 		}
 		if err := named.verify(raw.Envelope); err != nil {
-			return verify.Signature{}, &verify.Refusal{Code: verify.CodeSignatureInvalid,
+			return verify.Signature{}, &verify.Refusal{Code: codeOf(err),
 				Expected: "a signature by key " + named.id + ", which the attestation names", Found: reason(err)}
 		}
 		return verify.Signature{KeyID: named.id}, nil
 	}
 	// Other tools name keys in other ways, or not at all.
 	for _, key := range c.keys {
-		if key.verify(raw.Envelope) == nil {
+		err := key.verify(raw.Envelope)
+		if err == nil {
 			return verify.Signature{KeyID: key.id}, nil
+		}
+		if codeOf(err) == verify.CodeStatementMalformed {
+			return verify.Signature{}, &verify.Refusal{Code: verify.CodeStatementMalformed,
+				Expected: "an in-toto statement", Found: reason(err)}
 		}
 	}
 	return verify.Signature{}, &verify.Refusal{Code: verify.CodeSignerUnknown,

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	sgverify "github.com/sigstore/sigstore-go/pkg/verify"
@@ -54,31 +53,31 @@ func (c *LogChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeLogInvalid,
 			Expected: "a Sigstore bundle with a log entry", Found: "a bare DSSE envelope"}
 	}
-	b, err := parseBundle(raw.JSON)
+	e, err := parseEntity(raw.JSON)
 	if err != nil {
 		return verify.Signature{}, err
 	}
 	// Two parsers have read the same bytes. What one of them hands to the
 	// signature check must be what the other hands to the policy.
-	env := b.GetDsseEnvelope()
+	env := e.GetDsseEnvelope()
 	if env == nil || len(env.GetSignatures()) != 1 || !bytes.Equal(env.GetPayload(), raw.Envelope.Payload) ||
 		env.GetPayloadType() != raw.Envelope.PayloadType || !bytes.Equal(env.GetSignatures()[0].GetSig(), raw.Envelope.Signatures[0].Sig) {
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeAttestationMalformed,
 			Expected: "one envelope", Found: "bytes that two parsers read differently"}
 	}
-	return c.verify(b, sgverify.WithoutArtifactUnsafe())
+	return c.verify(e, sgverify.WithoutArtifactUnsafe())
 }
 
 // CheckArtifact verifies a bundle of either kind, message signature or envelope,
 // over an artifact with these digests (sha256, and more where the signature
 // needs them). It is what Sigstore clients call "verify-bundle".
 func (c *LogChecker) CheckArtifact(rawBundle []byte, digests map[string][]byte) (verify.Signature, error) {
-	b, err := parseBundle(rawBundle)
+	e, err := parseEntity(rawBundle)
 	if err != nil {
 		return verify.Signature{}, err
 	}
 	alg := "sha256"
-	if m := b.GetMessageSignature(); m != nil {
+	if m := e.GetMessageSignature(); m != nil {
 		alg = strings.ToLower(strings.TrimPrefix(m.GetMessageDigest().GetAlgorithm().String(), "SHA2_"))
 		alg = "sha" + alg
 	}
@@ -87,30 +86,18 @@ func (c *LogChecker) CheckArtifact(rawBundle []byte, digests map[string][]byte) 
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeSubjectMismatch,
 			Expected: "a signature over one of the artifact's digests", Found: "one over " + alg}
 	}
-	return c.verify(b, sgverify.WithArtifactDigest(alg, digest))
+	return c.verify(e, sgverify.WithArtifactDigest(alg, digest))
 }
 
-func parseBundle(raw []byte) (*bundle.Bundle, error) {
-	b := &bundle.Bundle{}
-	if err := b.UnmarshalJSON(raw); err != nil {
-		return nil, &verify.Refusal{Code: verify.CodeAttestationMalformed, Expected: "a Sigstore bundle", Found: reason(err)}
-	}
-	return b, nil
-}
-
-func (c *LogChecker) verify(b *bundle.Bundle, artifact sgverify.ArtifactPolicyOption) (verify.Signature, error) {
-	content, err := b.VerificationContent()
-	if err != nil {
-		return verify.Signature{}, &verify.Refusal{Code: verify.CodeAttestationMalformed, Expected: "a Sigstore bundle", Found: reason(err)}
-	}
-	key := content.PublicKey()
+func (c *LogChecker) verify(e *entity, artifact sgverify.ArtifactPolicyOption) (verify.Signature, error) {
+	key := e.content.PublicKey()
 	if key != nil {
 		if _, err := c.material.PublicKeyVerifier(key.Hint()); err != nil {
 			return verify.Signature{}, &verify.Refusal{Code: verify.CodeSignerUnknown,
 				Expected: "a signature by " + c.describeKeys(), Found: "one by " + describeHint(key.Hint())}
 		}
 	}
-	options, err := c.options(b, key != nil)
+	options, err := c.options(e, key != nil)
 	if err != nil {
 		return verify.Signature{}, err
 	}
@@ -119,35 +106,35 @@ func (c *LogChecker) verify(b *bundle.Bundle, artifact sgverify.ArtifactPolicyOp
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a log's promise or a signed timestamp", Found: "neither"}
 	}
 	// Who the certificate names is for the caller to judge: it is reported.
-	result, err := verifier.Verify(b, sgverify.NewPolicy(artifact, sgverify.WithoutIdentitiesUnsafe()))
+	result, err := verifier.Verify(e, sgverify.NewPolicy(artifact, sgverify.WithoutIdentitiesUnsafe()))
 	if err != nil {
 		return verify.Signature{}, &verify.Refusal{Code: codeOf(err), Expected: "a signature that the trust root vouches for", Found: reason(err)}
 	}
-	return c.signature(b, result)
+	return c.signature(e, result)
 }
 
 // options demands everything that the bundle can be held to: a log entry, each
 // kind of time that it carries, and a certificate timestamp.
-func (c *LogChecker) options(b *bundle.Bundle, byKey bool) ([]sgverify.VerifierOption, error) {
+func (c *LogChecker) options(e *entity, byKey bool) ([]sgverify.VerifierOption, error) {
 	options := []sgverify.VerifierOption{sgverify.WithTransparencyLog(1), sgverify.WithoutStatementPredicate()}
 	if !byKey {
 		options = append(options, sgverify.WithSignedCertificateTimestamps(1))
 	}
-	timestamps, err := b.Timestamps()
+	timestamps, err := e.Timestamps()
 	if err != nil {
 		return nil, &verify.Refusal{Code: verify.CodeAttestationMalformed, Expected: "a Sigstore bundle", Found: reason(err)}
 	}
 	if len(timestamps) > 0 && len(c.material.TimestampingAuthorities()) > 0 {
 		options = append(options, sgverify.WithSignedTimestamps(1))
 	}
-	if b.HasInclusionPromise() {
+	if e.promise {
 		options = append(options, sgverify.WithIntegratedTimestamps(1))
 	}
 	return options, nil
 }
 
 // signature turns what sigstore-go verified into what a policy reads.
-func (c *LogChecker) signature(b *bundle.Bundle, result *sgverify.VerificationResult) (verify.Signature, error) {
+func (c *LogChecker) signature(e *entity, result *sgverify.VerificationResult) (verify.Signature, error) {
 	var s verify.Signature
 	for _, t := range result.VerifiedTimestamps {
 		kind := "timestamp-authority"
@@ -160,16 +147,7 @@ func (c *LogChecker) signature(b *bundle.Bundle, result *sgverify.VerificationRe
 	if len(s.Times) == 0 {
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a trusted time of signing", Found: "none"}
 	}
-	entries, err := b.TlogEntries()
-	if err != nil {
-		return verify.Signature{}, &verify.Refusal{Code: verify.CodeLogInvalid, Expected: "log entries", Found: reason(err)}
-	}
-	s.LogEntries = len(entries)
-	for _, e := range entries {
-		if e.HasInclusionProof() {
-			s.Proofs++
-		}
-	}
+	s.LogEntries, s.Proofs = len(e.entries), e.proofs
 	// The newest time counts: a promise alone would let a log show an entry to
 	// the signer that it shows to nobody else.
 	if newest := s.Times[len(s.Times)-1].Time; s.Proofs < s.LogEntries && !newest.Before(proofsSince) {
@@ -258,6 +236,7 @@ func codeOf(err error) verify.Code {
 		{"failed to verify signed certificate timestamp", verify.CodeSCTInvalid},
 		{"signature time outside of public key validity window", verify.CodeKeyExpired},
 		{"failed to summarize certificate", verify.CodeCertificateInvalid},
+		{"failed to fetch envelope statement", verify.CodeStatementMalformed}, // after the signature was verified
 	} {
 		if strings.HasPrefix(text, step.words) {
 			return step.code

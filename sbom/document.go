@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -36,7 +38,7 @@ type node struct {
 }
 
 // seal turns a root and its components into a document. nodes need no order.
-func seal(root node, nodes []node, gaps []string, o Options) (*Document, error) {
+func seal(root *node, nodes []*node, gaps []string, o Options) (*Document, error) {
 	if o.Artifact != nil {
 		root.component.Hashes = artifactHashes(o.Artifact)
 		addProperty(&root.component, "plimsoll:artifact:file", o.Artifact.Name)
@@ -55,24 +57,25 @@ func seal(root node, nodes []node, gaps []string, o Options) (*Document, error) 
 			Type: cdx.ComponentTypeApplication, Name: o.Tool.Name, Version: o.Tool.Version,
 		}}}
 	}
-	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.component.BOMRef, b.component.BOMRef) })
+	slices.SortFunc(nodes, func(a, b *node) int { return strings.Compare(a.component.BOMRef, b.component.BOMRef) })
 	components := make([]cdx.Component, len(nodes))
 	for i, n := range nodes {
 		components[i] = n.component
 	}
 	bom.Components = &components
 	doc := &Document{Components: len(nodes), Gaps: gaps}
-	graph(bom, append([]node{root}, nodes...), doc)
-	if err := checkRefs(root, nodes); err != nil {
+	all := append([]*node{root}, nodes...)
+	graph(bom, all, doc)
+	if err := checkRefs(all); err != nil {
 		return nil, err
 	}
 	var err error
-	doc.json, err = encode(bom, o)
+	doc.json, err = encode(bom)
 	return doc, err
 }
 
 // graph writes dependencies and compositions.
-func graph(bom *cdx.BOM, nodes []node, doc *Document) {
+func graph(bom *cdx.BOM, nodes []*node, doc *Document) {
 	var dependencies []cdx.Dependency
 	var complete, incomplete, unknown []cdx.BOMReference
 	for _, n := range nodes {
@@ -113,15 +116,15 @@ func graph(bom *cdx.BOM, nodes []node, doc *Document) {
 }
 
 // checkRefs holds what the schema cannot: each bom-ref once, no edge to nothing.
-func checkRefs(root node, nodes []node) error {
-	seen := map[string]bool{root.component.BOMRef: true}
+func checkRefs(nodes []*node) error {
+	seen := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
 		if seen[n.component.BOMRef] {
 			return fmt.Errorf("writing SBOM: two components have the bom-ref %q", n.component.BOMRef)
 		}
 		seen[n.component.BOMRef] = true
 	}
-	for _, n := range append([]node{root}, nodes...) {
+	for _, n := range nodes {
 		for _, e := range n.edges {
 			if !seen[e] {
 				return fmt.Errorf("writing SBOM: %q depends on %q, which is not listed", n.component.BOMRef, e)
@@ -140,19 +143,32 @@ var serialSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://plimsoll.examp
 
 // encode writes the document and derives its serial number from everything else
 // in it: the artifact's digest, the content and the time.
-func encode(bom *cdx.BOM, o Options) ([]byte, error) {
-	var buf bytes.Buffer
-	encoder := cdx.NewBOMEncoder(&buf, cdx.BOMFileFormatJSON)
-	encoder.SetPretty(true)
+func encode(bom *cdx.BOM) ([]byte, error) {
+	var compact bytes.Buffer
+	compact.Grow(componentSize * (1 + len(*bom.Components)))
+	encoder := cdx.NewBOMEncoder(&compact, cdx.BOMFileFormatJSON)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(bom); err != nil {
 		return nil, fmt.Errorf("writing SBOM: %w", err)
 	}
-	data := buf.Bytes()
+	// The encoder's own indenting takes twice as long.
+	data, err := jsontext.AppendFormat(make([]byte, 0, 2*compact.Len()), compact.Bytes(), jsontext.WithIndent("  "), jsontext.PreserveRawStrings(true))
+	if err != nil {
+		return nil, fmt.Errorf("writing SBOM: %w", err)
+	}
+	data = append(data, '\n')
+	// The schema's order puts the placeholder before anything from outside.
+	at := bytes.Index(data, []byte(placeholderSerial))
+	if at < 0 {
+		return nil, errors.New("writing SBOM: it has no serial number")
+	}
 	sum := sha256.Sum256(data)
-	serial := "urn:uuid:" + uuid.NewSHA1(serialSpace, sum[:]).String()
-	return bytes.Replace(data, []byte(placeholderSerial), []byte(serial), 1), nil
+	copy(data[at:], "urn:uuid:"+uuid.NewSHA1(serialSpace, sum[:]).String())
+	return data, nil
 }
+
+// componentSize is about what a component takes in JSON, to allocate once.
+const componentSize = 700
 
 func hashArtifact(f io.ReadSeeker, name string) (*Artifact, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -25,14 +25,14 @@ func goDocument(b *golang.Build, o Options) (*Document, error) {
 		root.partial = true
 	}
 	describeGoBuild(&root.component, b)
-	nodes := make([]node, len(b.Modules))
+	nodes := make([]*node, len(b.Modules))
 	for i, m := range b.Modules {
 		nodes[i] = goNode(m, refs[m.Path], refs)
 	}
 	return seal(root, nodes, b.Gaps, o)
 }
 
-func goNode(m golang.Module, ref string, refs map[string]string) node {
+func goNode(m golang.Module, ref string, refs map[string]string) *node {
 	c := cdx.Component{
 		BOMRef: ref, Type: cdx.ComponentTypeLibrary,
 		Name: m.Path, Version: m.Version, PackageURL: ref, Scope: cdx.ScopeRequired,
@@ -52,7 +52,7 @@ func goNode(m golang.Module, ref string, refs map[string]string) node {
 		addProperty(&c, "plimsoll:version:unknown", whyNoVersion(m))
 	}
 	addProperty(&c, "plimsoll:dependencies:unknown", m.EdgesUnknown)
-	n := node{component: c, unknown: m.EdgesUnknown}
+	n := &node{component: c, unknown: m.EdgesUnknown}
 	for _, e := range m.Edges {
 		n.edges = append(n.edges, refs[e])
 	}

@@ -28,9 +28,12 @@ func isExpression(s string) bool {
 	if s == "UNLICENSED" || strings.HasPrefix(s, "SEE LICENSE") {
 		return false
 	}
-	tokens := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s))
 	depth, operand := 0, false // operand: the last token ended an operand
-	for _, t := range tokens {
+	for s != "" {
+		var t string
+		if t, s = nextToken(s); t == "" {
+			break
+		}
 		switch {
 		case t == "(" && !operand:
 			depth++
@@ -45,6 +48,22 @@ func isExpression(s string) bool {
 		}
 	}
 	return operand && depth == 0
+}
+
+// nextToken cuts a word or a parenthesis off the front of s.
+func nextToken(s string) (token, rest string) {
+	s = strings.TrimLeft(s, " \t\r\n")
+	if s == "" {
+		return "", ""
+	}
+	end := strings.IndexAny(s, " \t\r\n()")
+	switch {
+	case end < 0:
+		end = len(s)
+	case end == 0: // a parenthesis
+		end = 1
+	}
+	return s[:end], s[end:]
 }
 
 func isIdentifier(s string) bool {

@@ -34,9 +34,9 @@ func npmDocument(p *npm.Project, o Options) (*Document, error) {
 	for _, m := range p.Missing {
 		missing[groupOf[m.From]] = append(missing[groupOf[m.From]], m.Name+"@"+m.Spec)
 	}
-	nodes := make([]node, len(groups))
+	nodes := make([]*node, len(groups))
 	for i, g := range groups {
-		n := node{component: npmComponent(p, g, refs[i])}
+		n := &node{component: npmComponent(p, g, refs[i])}
 		for _, place := range g.places {
 			for _, e := range p.Packages[place].Edges {
 				if to := groupOf[e.To]; to != i {

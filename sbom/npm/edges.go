@@ -13,13 +13,14 @@ func (p *Project) connect(i int, item lockItem, index map[string]int) {
 		return
 	}
 	seen := make(map[string]bool, len(item.Dependencies))
+	buf := make([]byte, 0, 256)
 	add := func(deps map[string]string, kind EdgeKind, mayLack func(string) bool) {
 		for name, spec := range deps {
 			if seen[name] {
 				continue
 			}
 			seen[name] = true
-			if to, ok := resolve(pkg.Place, name, index); ok {
+			if to, ok := resolve(pkg.Place, name, index, buf); ok {
 				if link := p.Packages[to].Link; link != 0 {
 					to = link
 				}
@@ -82,13 +83,14 @@ func compareMissing(a, b MissingEdge) int {
 // > at the directory of the current module, and adds /node_modules [...]. If it is
 // > not found there, then it moves to the parent directory, and so on.
 // (Node.js, "Loading from node_modules folders".)
-func resolve(place, name string, index map[string]int) (int, bool) {
+func resolve(place, name string, index map[string]int, buf []byte) (int, bool) {
 	for {
-		candidate := "node_modules/" + name
+		buf = buf[:0]
 		if place != "" {
-			candidate = place + "/" + candidate
+			buf = append(append(buf, place...), '/')
 		}
-		if i, ok := index[candidate]; ok {
+		buf = append(append(buf, "node_modules/"...), name...)
+		if i, ok := index[string(buf)]; ok { // no copy is made for a look-up
 			return i, true
 		}
 		if place == "" {

@@ -226,7 +226,7 @@ func checkPlace(place string) error {
 			return fmt.Errorf("place %q has control characters or backslashes", place)
 		}
 	}
-	if strings.Contains(place, "node_modules/..") || strings.HasSuffix(place, "node_modules") {
+	if strings.Contains(place, "node_modules/..") || place == "node_modules" || strings.HasSuffix(place, "/node_modules") {
 		return fmt.Errorf("place %q names no package", place)
 	}
 	return nil

@@ -1,0 +1,406 @@
+package sbom_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"plimsoll.example/sbom"
+)
+
+// fixtures are the repository's own builds, by name.
+func fixtures() map[string]string {
+	return map[string]string{
+		"npm v3":  "../testdata/npm/shop-v3.json",
+		"npm v2":  "../testdata/npm/shop-v2.json",
+		"npm big": "../testdata/npm/big-v3.json",
+	}
+}
+
+// lockfile copies a fixture under the name that a lockfile has.
+func lockfile(t testing.TB, fixture string) string {
+	t.Helper()
+	data, err := os.ReadFile(fixture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "package-lock.json")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func generate(t testing.TB, path string, o sbom.Options) []byte {
+	t.Helper()
+	doc, err := sbom.Generate(context.Background(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.JSON()
+}
+
+// schema compiles the CycloneDX 1.7 schema of PLIMSOLL_CORPUS, or skips.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	dir := os.Getenv("PLIMSOLL_CORPUS")
+	if dir == "" {
+		t.Skip("no CycloneDX schema: PLIMSOLL_CORPUS is not set")
+	}
+	dir = filepath.Join(dir, "schema")
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for file, id := range map[string]string{
+		"bom-1.7.SNAPSHOT.schema.json":           "http://cyclonedx.org/schema/bom-1.7.schema.json",
+		"spdx.SNAPSHOT.schema.json":              "http://cyclonedx.org/schema/spdx.schema.json",
+		"jsf-0.82.SNAPSHOT.schema.json":          "http://cyclonedx.org/schema/jsf-0.82.schema.json",
+		"cryptography-defs.SNAPSHOT.schema.json": "http://cyclonedx.org/schema/cryptography-defs.schema.json",
+	} {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Skipf("no CycloneDX schema: %v", err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []string{id, "http://cyclonedx.org/schema/" + file} {
+			if err := c.AddResource(at, doc); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s, err := c.Compile("http://cyclonedx.org/schema/bom-1.7.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestSchema: every fixture's document is valid against CycloneDX 1.7, and the
+// schema that says so can say no.
+func TestSchema(t *testing.T) {
+	s := schema(t)
+	valid := func(data []byte) error {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Validate(doc)
+	}
+	paths := map[string]string{"this module": ".."}
+	for name, fixture := range fixtures() {
+		paths[name] = lockfile(t, fixture)
+	}
+	for _, kind := range []string{"modules", "binaries"} {
+		entries, err := os.ReadDir(filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			paths[kind+"/"+e.Name()] = filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), kind, e.Name())
+		}
+	}
+	for name, path := range paths {
+		t.Run(name, func(t *testing.T) {
+			data := generate(t, path, sbom.Options{Time: time.Unix(1750000000, 0), Tool: sbom.Tool{Name: "plimsoll", Version: "v1"}})
+			if err := valid(data); err != nil {
+				t.Errorf("not valid: %v", err)
+			}
+			if err := valid(bytes.Replace(data, []byte(`"type": "library"`), []byte(`"type": "libary"`), 1)); err == nil {
+				t.Error("the schema accepts anything")
+			}
+			checkGraph(t, data)
+		})
+	}
+}
+
+// document is the part of CycloneDX that the tests read.
+type document struct {
+	SerialNumber string `json:"serialNumber"`
+	Metadata     struct {
+		Component component `json:"component"`
+	} `json:"metadata"`
+	Components   []component `json:"components"`
+	Dependencies []struct {
+		Ref       string   `json:"ref"`
+		DependsOn []string `json:"dependsOn"`
+	} `json:"dependencies"`
+	Compositions []struct {
+		Aggregate    string   `json:"aggregate"`
+		Dependencies []string `json:"dependencies"`
+	} `json:"compositions"`
+}
+
+type component struct {
+	BOMRef  string `json:"bom-ref"`
+	Group   string `json:"group"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	PURL    string `json:"purl"`
+	Scope   string `json:"scope"`
+	Hashes  []struct {
+		Alg     string `json:"alg"`
+		Content string `json:"content"`
+	} `json:"hashes"`
+	Properties []struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	} `json:"properties"`
+}
+
+func (c component) property(name string) (values []string) {
+	for _, p := range c.Properties {
+		if p.Name == name {
+			values = append(values, p.Value)
+		}
+	}
+	return values
+}
+
+func parse(t testing.TB, data []byte) document {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal(data, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// checkGraph holds what the schema cannot: unique refs, no dangling edge, every
+// component reachable from the root, and each in exactly one composition.
+func checkGraph(t *testing.T, data []byte) {
+	t.Helper()
+	d := parse(t, data)
+	known := map[string]bool{d.Metadata.Component.BOMRef: true}
+	for _, c := range d.Components {
+		if known[c.BOMRef] {
+			t.Errorf("bom-ref %q twice", c.BOMRef)
+		}
+		known[c.BOMRef] = true
+	}
+	edges := map[string][]string{}
+	for _, dep := range d.Dependencies {
+		if _, twice := edges[dep.Ref]; twice || !known[dep.Ref] {
+			t.Errorf("dependency entry %q twice, or of nothing", dep.Ref)
+		}
+		edges[dep.Ref] = dep.DependsOn
+		if !slices.IsSorted(dep.DependsOn) || len(slices.Compact(slices.Clone(dep.DependsOn))) != len(dep.DependsOn) {
+			t.Errorf("%q: edges not sorted, or repeated", dep.Ref)
+		}
+		for _, to := range dep.DependsOn {
+			if !known[to] || to == dep.Ref {
+				t.Errorf("%q depends on %q", dep.Ref, to)
+			}
+		}
+	}
+	reached := map[string]bool{}
+	todo := []string{d.Metadata.Component.BOMRef}
+	for len(todo) > 0 {
+		ref := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !reached[ref] {
+			reached[ref] = true
+			todo = append(todo, edges[ref]...)
+		}
+	}
+	composed := map[string]string{}
+	for _, c := range d.Compositions {
+		for _, ref := range c.Dependencies {
+			if composed[ref] != "" {
+				t.Errorf("%q in two compositions", ref)
+			}
+			composed[ref] = c.Aggregate
+		}
+	}
+	for ref := range known {
+		if !reached[ref] {
+			t.Errorf("%q cannot be reached from the root", ref)
+		}
+		_, listed := edges[ref]
+		if (composed[ref] == "complete" || composed[ref] == "incomplete") != listed || composed[ref] == "" {
+			t.Errorf("%q: composition %q, dependency entry %v", ref, composed[ref], listed)
+		}
+	}
+}
+
+// TestSameBytes: twice, from another folder, in another time zone.
+func TestSameBytes(t *testing.T) {
+	for name, fixture := range fixtures() {
+		t.Run(name, func(t *testing.T) {
+			first := generate(t, lockfile(t, fixture), sbom.Options{Time: time.Unix(1750000000, 0)})
+			zone := time.FixedZone("elsewhere", 5*3600)
+			second := generate(t, lockfile(t, fixture), sbom.Options{Time: time.Unix(1750000000, 0).In(zone)})
+			if !bytes.Equal(first, second) {
+				t.Error("the bytes differ")
+			}
+			later := generate(t, lockfile(t, fixture), sbom.Options{Time: time.Unix(1750000001, 0)})
+			if parse(t, first).SerialNumber == parse(t, later).SerialNumber {
+				t.Error("another time, the same serial number")
+			}
+		})
+	}
+}
+
+// TestNPMFacts spells out what is easy to get wrong, on the real project.
+func TestNPMFacts(t *testing.T) {
+	d := parse(t, generate(t, lockfile(t, "../testdata/npm/shop-v3.json"), sbom.Options{}))
+	byRef := map[string]component{}
+	for _, c := range d.Components {
+		byRef[c.BOMRef] = c
+	}
+	if root := d.Metadata.Component; root.PURL != "pkg:npm/shop@2.1.0" || root.Name != "shop" {
+		t.Errorf("root: %+v", root)
+	}
+	if c, ok := byRef["pkg:npm/JSONStream@1.3.5"]; !ok || c.Name != "JSONStream" {
+		t.Errorf("a name with capitals: %+v", c)
+	}
+	if c := byRef["pkg:npm/%40novnc/novnc@1.7.0"]; c.Group != "@novnc" || c.Name != "novnc" {
+		t.Errorf("a scoped name: %+v", c)
+	}
+	if c := byRef["pkg:npm/fsevents@2.3.3"]; c.Scope != "optional" {
+		t.Errorf("an optional package: %+v", c)
+	}
+	if c := byRef["npm:packages/ui"]; c.PURL != "" || c.Group != "@shop" || c.Name != "ui" {
+		t.Errorf("a workspace: %+v", c)
+	}
+	for ref, c := range byRef {
+		if strings.HasPrefix(ref, "pkg:npm/lodash@") && !slices.Equal(c.property("cdx:npm:package:path"), []string{"node_modules/lodash4"}) {
+			t.Errorf("an alias: %+v", c)
+		}
+		if (c.Scope == "excluded") != (len(c.property("cdx:npm:package:development")) > 0) {
+			t.Errorf("%s: scope %q, properties %v", ref, c.Scope, c.Properties)
+		}
+		if strings.HasPrefix(ref, "pkg:") && (len(c.Hashes) == 0 || c.Hashes[0].Alg != "SHA-512" || len(c.Hashes[0].Content) != 128) {
+			t.Errorf("%s: hashes %v", ref, c.Hashes)
+		}
+	}
+	for _, dep := range d.Dependencies {
+		if dep.Ref == "pkg:npm/shop@2.1.0" && (!slices.Contains(dep.DependsOn, "npm:packages/ui") || !slices.ContainsFunc(dep.DependsOn, func(s string) bool { return strings.HasPrefix(s, "pkg:npm/lodash@") })) {
+			t.Errorf("the root's edges lack a workspace or the alias: %v", dep.DependsOn)
+		}
+		if dep.Ref == "npm:packages/ui" && !slices.Contains(dep.DependsOn, "npm:packages/api") {
+			t.Errorf("a workspace that requires another: %v", dep.DependsOn)
+		}
+	}
+}
+
+// TestMissingIsSaid: a required package that the lockfile lacks is a gap, not an
+// edge, and the composition is incomplete.
+func TestMissingIsSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "package-lock.json")
+	lock := `{"name":"a","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"a","version":"1.0.0","dependencies":{"b":"^1","gone":"^2"}},"node_modules/b":{"version":"1.0.0"}}}`
+	if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := sbom.Generate(context.Background(), path, sbom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Gaps) != 1 || !strings.Contains(doc.Gaps[0], "gone@^2") {
+		t.Errorf("gaps: %v", doc.Gaps)
+	}
+	checkGraph(t, doc.JSON())
+	d := parse(t, doc.JSON())
+	if !slices.Equal(d.Metadata.Component.property("plimsoll:npm:missing"), []string{"gone@^2"}) || d.Compositions[1].Aggregate != "incomplete" {
+		t.Errorf("found %+v", d)
+	}
+}
+
+// TestHostileNames: what a lockfile can put into names stays data.
+func TestHostileNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "package-lock.json")
+	for name, lock := range map[string]string{
+		"__proto__":      `{"lockfileVersion":3,"packages":{"":{},"node_modules/__proto__":{"version":"1.0.0"}}}`,
+		"escape":         `{"lockfileVersion":3,"packages":{"":{"name":"\u001b[2J"}}}`,
+		"quote in name":  `{"lockfileVersion":3,"packages":{"":{"name":"a\"b"},"node_modules/x":{"name":"<script>&","version":"1?#@"}}}`,
+		"a placeholder":  `{"lockfileVersion":3,"packages":{"":{"name":"urn:uuid:00000000-0000-0000-0000-000000000000"}}}`,
+		"cyclic":         `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","dependencies":{"b":"1"}},"node_modules/b":{"version":"1.0.0","dependencies":{"a":"1"}}}}`,
+		"itself":         `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","dependencies":{"a":"1"}}}}`,
+		"two of a name":  `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1","b":"1"}},"node_modules/a":{"version":"1.0.0","integrity":"sha512-AAAA"},"node_modules/b":{"name":"a","version":"1.0.0","integrity":"sha512-BBBB"}}}`,
+		"a root's name":  `{"name":"a","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"a","version":"1.0.0","dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0"}}}`,
+		"odd licence":    `{"lockfileVersion":3,"packages":{"":{"license":"SEE LICENSE IN x"},"node_modules/a":{"version":"1.0.0","license":{"type":"MIT"}},"node_modules/b":{"version":"1.0.0","license":["MIT"]},"node_modules/c":{"version":"1.0.0","license":"MIT OR"}}}`,
+		"odd deprecated": `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"1.0.0","deprecated":false}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			data := generate(t, path, sbom.Options{})
+			if strings.Contains(string(data), "\x1b") || !json.Valid(data) {
+				t.Errorf("found %s", data)
+			}
+			if parse(t, data).SerialNumber == "urn:uuid:00000000-0000-0000-0000-000000000000" {
+				t.Error("no serial number")
+			}
+		})
+	}
+	for name, lock := range map[string]string{
+		"a place that leaves":     `{"lockfileVersion":3,"packages":{"":{},"node_modules/../../x":{"version":"1.0.0"}}}`,
+		"a place with a newline":  `{"lockfileVersion":3,"packages":{"":{},"node_modules/a\nb":{"version":"1.0.0"}}}`,
+		"an absolute place":       `{"lockfileVersion":3,"packages":{"":{},"/etc/x":{"version":"1.0.0"}}}`,
+		"a link to nothing":       `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"link":true,"resolved":"b"}}}`,
+		"a link to itself":        `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"link":true,"resolved":"node_modules/a"}}}`,
+		"a link to a link":        `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"link":true,"resolved":"node_modules/b"},"node_modules/b":{"link":true,"resolved":"node_modules/a"}}}`,
+		"nested 11,000 deep":      `{"lockfileVersion":3,"x":` + strings.Repeat("[", 11000) + strings.Repeat("]", 11000) + `,"packages":{"":{}}}`,
+		"no project":              `{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}}}`,
+		"packages a list":         `{"lockfileVersion":3,"packages":[]}`,
+		"version 4":               `{"lockfileVersion":4,"packages":{"":{}}}`,
+		"trailing data":           `{"lockfileVersion":3,"packages":{"":{}}} {}`,
+		"invalid UTF-8":           "{\"lockfileVersion\":3,\"packages\":{\"\":{\"name\":\"\xff\"}}}",
+		"duplicate place":         `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{},"node_modules/a":{}}}`,
+		"dependencies not a text": `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":1}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if doc, err := sbom.Generate(context.Background(), path, sbom.Options{}); err == nil {
+				t.Errorf("accepted: %s", doc.JSON())
+			}
+		})
+	}
+}
+
+// BenchmarkLockfile writes the SBOM of a lockfile of 2,094 packages.
+func BenchmarkLockfile(b *testing.B) {
+	path := lockfile(b, "../testdata/npm/big-v3.json")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := sbom.Generate(context.Background(), path, sbom.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkLockfileScaling shows that cost grows with packages and not faster.
+func BenchmarkLockfileScaling(b *testing.B) {
+	for _, n := range []int{2000, 20000} {
+		var lock strings.Builder
+		lock.WriteString(`{"name":"a","version":"1.0.0","lockfileVersion":3,"packages":{"":{"dependencies":{"p0":"1"}}`)
+		for i := range n {
+			fmt.Fprintf(&lock, `,"node_modules/p%d":{"version":"1.0.0","dependencies":{"p%d":"1","p%d":"1"}}`, i, (i+1)%n, (i*7)%n)
+		}
+		lock.WriteString("}}")
+		path := filepath.Join(b.TempDir(), "package-lock.json")
+		if err := os.WriteFile(path, []byte(lock.String()), 0o644); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := sbom.Generate(context.Background(), path, sbom.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

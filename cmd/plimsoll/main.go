@@ -153,9 +153,6 @@ func usagef(format string, args ...any) *exitError {
 // failed is an error without a decision.
 func failed(err error) *exitError { return &exitError{code: exitNoDecision, err: err} }
 
-// denied is a no that the report on stdout explains.
-func denied() *exitError { return &exitError{code: exitNo} }
-
 // newFlags returns a flag set for a command. help is printed on stdout for
 // --help.
 func newFlags(io stdio, name, help string) *pflag.FlagSet {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 	"plimsoll.example/attest"
@@ -57,7 +58,7 @@ func (p *policyParser) errorf(n *yaml.Node, format string, args ...any) error {
 }
 
 // yamlLine finds the line in the YAML library's own errors.
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: line (\d+): (.*)$`) })
 
 func (p *policyParser) parse(data []byte) (*Policy, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -66,7 +67,7 @@ func (p *policyParser) parse(data []byte) (*Policy, error) {
 		return nil, &PolicyError{File: p.file, Problem: "the policy is empty; an empty policy would demand nothing"}
 	} else if err != nil {
 		e := &PolicyError{File: p.file, Problem: strings.TrimPrefix(err.Error(), "yaml: ")}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		if m := yamlLine().FindStringSubmatch(err.Error()); m != nil {
 			fmt.Sscan(m[1], &e.Line)
 			e.Problem = m[2]
 		}
@@ -212,7 +213,9 @@ func (p *policyParser) requirements(parent, n *yaml.Node, policy *Policy) ([]Req
 }
 
 // artifactKey is what this version can bind an artifact by.
-var artifactKey = regexp.MustCompile(`^(\*|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
+var artifactKey = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\*|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
+})
 
 func (p *policyParser) artifacts(n *yaml.Node, policy *Policy) (map[string][]string, error) {
 	names, values, err := p.named(n, "artifacts")
@@ -221,7 +224,7 @@ func (p *policyParser) artifacts(n *yaml.Node, policy *Policy) (map[string][]str
 	}
 	artifacts := map[string][]string{}
 	for i, name := range names {
-		if !artifactKey.MatchString(name) {
+		if !artifactKey().MatchString(name) {
 			return nil, p.errorf(values[i], "artifacts: expected sha256:HEX, sha512:HEX or \"*\", found %q", name)
 		}
 		f, err := p.mapping(values[i], "artifact "+name, "require")

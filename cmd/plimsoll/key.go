@@ -14,26 +14,30 @@ import (
 	"plimsoll.example/attest"
 )
 
-const keyHelp = `Usage: plimsoll key generate -o FILE [--passphrase-file FILE | --no-passphrase]
+const keyHelp = `Usage: plimsoll key generate [-o FILE] [--passphrase-file FILE | --no-passphrase]
 
 Makes an ECDSA P-256 key: FILE holds the private key (mode 0600), FILE.pub the
 public one. With a passphrase the private key is encrypted in Sigstore's form,
-which cosign reads too. On a terminal the passphrase is asked for; elsewhere say
-which. An existing file is never overwritten.
+which cosign reads too. On a terminal the passphrase is asked for; elsewhere it
+comes from --passphrase-file, and without one the key is not encrypted, which is
+said. An existing file is never overwritten.
 
 Examples:
   plimsoll key generate -o release.pem
-  plimsoll key generate -o ci.pem --no-passphrase
+  plimsoll key generate -o ci.pem --passphrase-file passphrase
 `
+
+// defaultKeyFile is where key generate writes without -o.
+const defaultKeyFile = "key.pem"
 
 // maxKeyFile bounds key and passphrase files.
 const maxKeyFile = 64 << 10
 
 func runKey(_ context.Context, io stdio, args []string) error {
 	flags := newFlags(io, "key", keyHelp)
-	out := flags.StringP("output", "o", "", "the private key's file (required); the public key goes to FILE.pub")
+	out := flags.StringP("output", "o", defaultKeyFile, "the private key's file; the public key goes to FILE.pub")
 	passphraseFile := flags.String("passphrase-file", "", "read the passphrase from this file, to the end of its first line")
-	none := flags.Bool("no-passphrase", false, "do not encrypt the private key")
+	none := flags.Bool("no-passphrase", false, "do not encrypt the private key, and do not ask")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -41,7 +45,7 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	case flags.NArg() != 1 || flags.Arg(0) != "generate":
 		return usagef("key: expected the word generate, found %q", strings.Join(flags.Args(), " "))
 	case *out == "":
-		return usagef("key generate: expected -o FILE")
+		return usagef("key generate: --output: expected a file name")
 	case *none && *passphraseFile != "":
 		return usagef("key generate: --no-passphrase and --passphrase-file contradict each other")
 	}
@@ -50,11 +54,14 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	switch {
 	case *passphraseFile != "":
 		passphrase, err = readPassphrase(*passphraseFile)
-	case !*none:
+	case !*none && isTerminal(io):
 		passphrase, err = askNewPassphrase(io)
 	}
 	if err != nil {
 		return err
+	}
+	if len(passphrase) == 0 {
+		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; --passphrase-file FILE encrypts it\n")
 	}
 	key, err := attest.GenerateKey()
 	if err != nil {
@@ -138,13 +145,16 @@ func readPassphrase(file string) ([]byte, error) {
 	return []byte(line), nil
 }
 
+// isTerminal says whether somebody can be asked.
+func isTerminal(io stdio) bool {
+	f, ok := io.in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 func askNewPassphrase(io stdio) ([]byte, error) {
-	first, err := askPassphrase(io, "Passphrase for the new key: ")
-	if err != nil {
+	first, err := askPassphrase(io, "Passphrase for the new key (empty: none): ")
+	if err != nil || len(first) == 0 {
 		return nil, err
-	}
-	if len(first) == 0 {
-		return nil, usagef("key generate: the passphrase is empty").withHint("--no-passphrase makes a key without one")
 	}
 	again, err := askPassphrase(io, "The same once more: ")
 	if err != nil {
@@ -158,13 +168,12 @@ func askNewPassphrase(io stdio) ([]byte, error) {
 
 // askPassphrase asks on the terminal; without one it says which flag to use.
 func askPassphrase(io stdio, prompt string) ([]byte, error) {
-	f, ok := io.in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, usagef("a passphrase is needed and standard input is no terminal").
-			withHint("--passphrase-file FILE, or for a new key --no-passphrase")
+	if !isTerminal(io) {
+		return nil, usagef("the key is encrypted and standard input is no terminal to ask for its passphrase").
+			withHint("--passphrase-file FILE names the file that holds it")
 	}
 	fmt.Fprint(io.err, prompt)
-	passphrase, err := term.ReadPassword(int(f.Fd()))
+	passphrase, err := term.ReadPassword(int(io.in.(*os.File).Fd()))
 	fmt.Fprintln(io.err)
 	if err != nil {
 		return nil, failed(fmt.Errorf("reading passphrase: %w", err))

@@ -61,18 +61,28 @@ func writeReport(b *strings.Builder, policy string, d decision) {
 		fmt.Fprintf(b, "\n  %s: not met, %s\n", printable(q.Name), q.Finding.Code)
 		writeFinding(b, *q.Finding, d.artifact)
 	}
-	if len(r.Unusable) > 0 {
-		fmt.Fprintf(b, "\n  not used (satisfies nothing):\n")
-	}
-	for _, f := range r.Unusable {
-		fmt.Fprintf(b, "  %s %s\n", printable(f.Source), f.Code)
-		writeFinding(b, f, d.artifact)
-	}
+	writeUnusable(b, d)
 	if len(r.NotChecked) > 0 {
 		fmt.Fprintf(b, "\n  not checked:\n")
 	}
 	for _, n := range r.NotChecked {
 		fmt.Fprintf(b, "    %s\n", n)
+	}
+}
+
+// writeUnusable lists attestations that satisfy nothing: with all that is known
+// where it may explain a denial, else on a line each.
+func writeUnusable(b *strings.Builder, d decision) {
+	if len(d.report.Unusable) > 0 {
+		fmt.Fprintf(b, "\n  not used (satisfies nothing):\n")
+	}
+	for _, f := range d.report.Unusable {
+		if d.report.Verdict == verify.Allowed {
+			fmt.Fprintf(b, "    %s %s: found %s\n", printable(f.Source), f.Code, printable(f.Found))
+			continue
+		}
+		fmt.Fprintf(b, "  %s %s\n", printable(f.Source), f.Code)
+		writeFinding(b, f, d.artifact)
 	}
 }
 

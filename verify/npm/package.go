@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"plimsoll.example/verify"
 )
@@ -18,11 +19,16 @@ type Package struct {
 	Integrity string // SRI, "sha512-..."
 }
 
+// npm's rules for names, and what old packages got away with; exact versions.
+// Compiled when first used: a start of the program that needs none pays nothing.
 var (
-	// npm's rules for names, and what old packages got away with.
-	namePattern    = regexp.MustCompile(`^(@[a-zA-Z0-9~_-][a-zA-Z0-9~._-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9~._!'()*-]*$`)
-	versionPattern = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	namePattern    = pattern(`^(@[a-zA-Z0-9~_-][a-zA-Z0-9~._-]*/)?[a-zA-Z0-9~_-][a-zA-Z0-9~._!'()*-]*$`)
+	versionPattern = pattern(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 )
+
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // maxName is npm's own bound.
 const maxName = 214
@@ -38,10 +44,10 @@ func ParsePackage(s string) (Package, error) {
 }
 
 func (p Package) check() error {
-	if len(p.Name) > maxName || !namePattern.MatchString(p.Name) {
+	if len(p.Name) > maxName || !namePattern().MatchString(p.Name) {
 		return fmt.Errorf("expected the name of an npm package, found %q", p.Name)
 	}
-	if len(p.Version) > maxName || !versionPattern.MatchString(p.Version) {
+	if len(p.Version) > maxName || !versionPattern().MatchString(p.Version) {
 		return fmt.Errorf("expected an exact version of %s (1.2.3), found %q", p.Name, p.Version)
 	}
 	return nil

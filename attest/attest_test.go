@@ -49,18 +49,17 @@ func TestNewStatementRefuses(t *testing.T) {
 		typ       string
 		predicate string
 	}{
-		"no subject":         {nil, "https://example.com/p", `{}`},
-		"no digest":          {[]attest.Subject{{Name: "app"}}, "https://example.com/p", `{}`},
-		"no type":            {[]attest.Subject{subject}, "", `{}`},
-		"predicate a list":   {[]attest.Subject{subject}, "https://example.com/p", `[]`},
-		"predicate empty":    {[]attest.Subject{subject}, "https://example.com/p", ``},
-		"predicate cut":      {[]attest.Subject{subject}, "https://example.com/p", `{"a":`},
-		"predicate repeats":  {[]attest.Subject{subject}, "https://example.com/p", `{"a":1,"a":2}`},
-		"short digest":       {[]attest.Subject{{Digest: attest.DigestSet{"sha256": "ab"}}}, "https://example.com/p", `{}`},
-		"upper-case digest":  {[]attest.Subject{{Digest: attest.DigestSet{"sha256": strings.Repeat("AB", 32)}}}, "https://example.com/p", `{}`},
-		"too many subjects":  {make([]attest.Subject, attest.MaxSubjects+1), "https://example.com/p", `{}`},
-		"digest not hex":     {[]attest.Subject{{Digest: attest.DigestSet{"sha256": strings.Repeat("zz", 32)}}}, "https://example.com/p", `{}`},
-		"empty other digest": {[]attest.Subject{{Digest: attest.DigestSet{"gitCommit": ""}}}, "https://example.com/p", `{}`},
+		"no subject":        {nil, "https://example.com/p", `{}`},
+		"no digest":         {[]attest.Subject{{Name: "app"}}, "https://example.com/p", `{}`},
+		"no type":           {[]attest.Subject{subject}, "", `{}`},
+		"predicate a list":  {[]attest.Subject{subject}, "https://example.com/p", `[]`},
+		"predicate empty":   {[]attest.Subject{subject}, "https://example.com/p", ``},
+		"predicate cut":     {[]attest.Subject{subject}, "https://example.com/p", `{"a":`},
+		"predicate repeats": {[]attest.Subject{subject}, "https://example.com/p", `{"a":1,"a":2}`},
+		"short digest":      {[]attest.Subject{{Digest: attest.DigestSet{"sha256": "ab"}}}, "https://example.com/p", `{}`},
+		"upper-case digest": {[]attest.Subject{{Digest: attest.DigestSet{"sha256": strings.Repeat("AB", 32)}}}, "https://example.com/p", `{}`},
+		"too many subjects": {make([]attest.Subject, attest.MaxSubjects+1), "https://example.com/p", `{}`},
+		"digest not hex":    {[]attest.Subject{{Digest: attest.DigestSet{"sha256": strings.Repeat("zz", 32)}}}, "https://example.com/p", `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := attest.NewStatement(c.subjects, c.typ, []byte(c.predicate)); err == nil {
@@ -76,6 +75,14 @@ func TestParseStatementRefuses(t *testing.T) {
 		t.Fatalf("a field that is not known must be tolerated: %v", err)
 	}
 	for name, change := range map[string][2]string{
+		"another's algorithm": {`"digest":{`, `"digest":{"dirHash1":"h1:AbC=",`},
+		"no predicate":        {`,"predicate":{}`, ``},
+	} {
+		if _, err := attest.ParseStatement([]byte(strings.Replace(good, change[0], change[1], 1))); err != nil {
+			t.Errorf("%s must be accepted: %v", name, err)
+		}
+	}
+	for name, change := range map[string][2]string{
 		"another _type":         {"Statement/v1", "Statement/v2"},
 		"repeated key":          {`"more":1`, `"predicateType":"https://example.com/q"`},
 		"PREDICATETYPE":         {`"more":1`, `"PREDICATETYPE":"https://example.com/q"`},
@@ -85,6 +92,8 @@ func TestParseStatementRefuses(t *testing.T) {
 		"predicate null":        {`"predicate":{}`, `"predicate":null`},
 		"predicate text":        {`"predicate":{}`, `"predicate":"x"`},
 		"predicateType missing": {`"predicateType"`, `"otherType"`},
+		"DIGEST beside digest":  {`"digest":{`, `"DIGEST":{},"digest":{`},
+		"SHA256 beside sha256":  {`"digest":{`, `"digest":{"SHA256":"00",`},
 		"digest a number":       {`"digest":{`, `"digest":{"sha1":1,`},
 		"repeated digest":       {`"digest":{`, `"digest":{"sha256":"00",`},
 	} {
@@ -119,6 +128,10 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 	}
 	if bare, err := attest.ParseEnvelope(env); err != nil || bare.Bundle || !bytes.Equal(bare.Envelope.Payload, payload) {
 		t.Fatalf("a bare envelope: %+v, %v", bare, err)
+	}
+	extended := strings.Replace(string(env), `"sig":`, `"cert":"x","sig":`, 1)
+	if _, err := attest.ParseEnvelope([]byte(strings.Replace(extended, `{"payload"`, `{"more":1,"payload"`, 1))); err != nil {
+		t.Fatalf("a bare envelope with more fields: %v", err)
 	}
 	good := string(line)
 	inner := good[strings.Index(good, `{"payload":`) : len(good)-1]
@@ -211,8 +224,16 @@ func TestKeyRoundTrip(t *testing.T) {
 	if id, err := attest.KeyID(public); err != nil || id != k.ID() {
 		t.Errorf("expected %s, found %s, %v", k.ID(), id, err)
 	}
-	if _, err := attest.ParsePublicKey(append(k.PublicPEM(), k.PublicPEM()...)); err == nil {
-		t.Error("two public keys: accepted")
+	for name, text := range map[string]string{
+		"two keys":          string(k.PublicPEM()) + string(k.PublicPEM()),
+		"a broken second":   string(k.PublicPEM()) + "-----BEGIN PUBLIC KEY-----\nAAAA",
+		"text before":       "key:\n" + string(k.PublicPEM()),
+		"a private key":     "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		"a key that is cut": string(k.PublicPEM())[:60],
+	} {
+		if _, err := attest.ParsePublicKey([]byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }
 

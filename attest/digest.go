@@ -1,12 +1,14 @@
 package attest
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -20,24 +22,15 @@ type DigestSet map[string]string
 var ErrEmptyArtifact = errors.New("the artifact is 0 bytes long")
 
 // DigestFile reads the regular file at path once and returns its SHA-256 and
-// SHA-512. It fails on directories and, with [ErrEmptyArtifact], on empty files.
-func DigestFile(path string) (DigestSet, error) {
-	f, err := os.Open(path)
+// SHA-512. It fails on directories and, with [ErrEmptyArtifact], on empty files,
+// and stops when ctx ends.
+func DigestFile(ctx context.Context, path string) (DigestSet, error) {
+	f, err := OpenRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading artifact: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("reading artifact: %w", err)
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("reading artifact %q: it is a directory, expected a file", path)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading artifact %q: expected a regular file, found %s", path, info.Mode().Type())
-	}
-	digests, n, err := Digest(f)
+	digests, n, err := Digest(untilDone{ctx, f})
 	if err != nil {
 		return nil, fmt.Errorf("reading artifact %q: %w", path, err)
 	}
@@ -45,6 +38,32 @@ func DigestFile(path string) (DigestSet, error) {
 		return nil, fmt.Errorf("artifact %q: %w", path, ErrEmptyArtifact)
 	}
 	return digests, nil
+}
+
+// OpenRegular opens a file that is neither a directory nor a pipe or a device,
+// on which reading could wait for ever.
+func OpenRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: withoutPath(err)}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q: expected a file, found %s", path, kindOf(info))
+	}
+	return os.Open(path)
+}
+
+// untilDone is a reader that ends with its context.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
 }
 
 // Digest reads r to its end and returns the SHA-256 and SHA-512 of what it
@@ -70,16 +89,13 @@ var digestBytes = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64, "sha1
 // algorithm's length.
 func (d DigestSet) check() error {
 	for alg, value := range d {
-		if value == "" || strings.ToLower(value) != value {
-			return fmt.Errorf("digest %s: expected lower-case hexadecimal, found %q", alg, clip(value))
-		}
 		want, known := digestBytes[alg]
 		if !known {
 			continue // an algorithm of somebody else's: in-toto says to tolerate it
 		}
 		raw, err := hex.DecodeString(value)
-		if err != nil || len(raw) != want {
-			return fmt.Errorf("digest %s: expected %d hexadecimal digits, found %q", alg, 2*want, clip(value))
+		if err != nil || len(raw) != want || strings.ToLower(value) != value {
+			return fmt.Errorf("digest %s: expected %d lower-case hexadecimal digits, found %q", clip(alg), 2*want, clip(value))
 		}
 	}
 	return nil

@@ -67,29 +67,55 @@ type Parsed struct {
 	Certificate bool   // a certificate is said to have signed
 }
 
+// envelopeJSON is the fields of a bundle and of a bare envelope.
+type envelopeJSON struct {
+	MediaType            string         `json:"mediaType"`
+	VerificationMaterial jsontext.Value `json:"verificationMaterial"`
+	DSSEEnvelope         *Envelope      `json:"dsseEnvelope"`
+	MessageSignature     jsontext.Value `json:"messageSignature"`
+
+	Payload     []byte      `json:"payload"`
+	PayloadType string      `json:"payloadType"`
+	Signatures  []Signature `json:"signatures"`
+}
+
+func (e *envelopeJSON) bare() bool {
+	return e.Payload != nil || e.PayloadType != "" || e.Signatures != nil
+}
+
+func (e *envelopeJSON) bundle() bool {
+	return e.DSSEEnvelope != nil || e.VerificationMaterial != nil || e.MediaType != ""
+}
+
+// readEnvelope refuses unknown fields in bundles, whose other parsers know more
+// spellings than one. In a bare envelope:
+//
+// > Consumers MUST ignore unrecognized fields. (DSSE v1.0.2, "File format".)
+func readEnvelope(raw []byte) (envelopeJSON, error) {
+	var strict, lenient envelopeJSON
+	err := jsonv2.Unmarshal(raw, &strict, jsonv2.RejectUnknownMembers(true))
+	if err == nil {
+		return strict, nil
+	}
+	if jsonv2.Unmarshal(raw, &lenient) == nil && lenient.bare() && !lenient.bundle() {
+		return lenient, nil
+	}
+	return envelopeJSON{}, err
+}
+
 // ParseEnvelope reads a Sigstore bundle (0.1 to 0.3) around a DSSE envelope, or
-// a bare DSSE envelope. Duplicate keys, unknown fields beside the envelope's own
-// and trailing data are errors: another parser must not be able to find another
-// payload in the same bytes.
+// a bare DSSE envelope with one signature. Duplicate keys, trailing data and, in
+// a bundle, unknown fields are errors: another parser must not be able to find
+// another payload in the same bytes.
 //
 // Nothing is verified: the caller must check the signature over exactly the
 // payload returned here.
 func ParseEnvelope(raw []byte) (Parsed, error) {
-	var doc struct {
-		MediaType            string         `json:"mediaType"`
-		VerificationMaterial jsontext.Value `json:"verificationMaterial"`
-		DSSEEnvelope         *Envelope      `json:"dsseEnvelope"`
-		MessageSignature     jsontext.Value `json:"messageSignature"`
-
-		Payload     []byte      `json:"payload"`
-		PayloadType string      `json:"payloadType"`
-		Signatures  []Signature `json:"signatures"`
+	doc, err := readEnvelope(raw)
+	if err != nil {
+		return Parsed{}, fmt.Errorf("parsing attestation: %w", JSONError(err))
 	}
-	if err := jsonv2.Unmarshal(raw, &doc, jsonv2.RejectUnknownMembers(true)); err != nil {
-		return Parsed{}, fmt.Errorf("parsing attestation: %w", err)
-	}
-	bare := doc.Payload != nil || doc.PayloadType != "" || doc.Signatures != nil
-	bundle := doc.DSSEEnvelope != nil || doc.VerificationMaterial != nil || doc.MediaType != ""
+	bare, bundle := doc.bare(), doc.bundle()
 	var p Parsed
 	switch {
 	case doc.MessageSignature != nil:

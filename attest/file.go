@@ -41,10 +41,15 @@ func Stage(path string, data []byte, perm fs.FileMode) (*Staged, error) {
 }
 
 func kindOf(info fs.FileInfo) string {
-	if info.IsDir() {
+	switch mode := info.Mode(); {
+	case mode.IsDir():
 		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
 	}
-	return info.Mode().Type().String()
+	return "a special file"
 }
 
 // withoutPath drops the temporary file's name from an error, which would tell

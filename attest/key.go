@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -37,9 +38,9 @@ const minRSABits = 3072
 // does not open it.
 var ErrPassphrase = errors.New("wrong or missing passphrase")
 
-// A Key is a private key that signs statements: ECDSA P-256, P-384 or P-521
-// with the SHA-2 of the curve's size, Ed25519, or RSA PKCS #1 v1.5 with SHA-256
-// from 3072 bits on.
+// A Key is a private key that signs statements: ECDSA P-256, P-384 or P-521,
+// Ed25519, or RSA PKCS #1 v1.5 from 3072 bits on. ECDSA and RSA sign a SHA-256,
+// whatever the curve: cosign verifies no other.
 type Key struct {
 	signer crypto.Signer
 	der    []byte // PKIX public key
@@ -139,6 +140,7 @@ func CheckPublicKey(public crypto.PublicKey) error {
 // ParsePublicKey reads one public key (PKIX) from PEM and refuses anything
 // before or after it.
 func ParsePublicKey(data []byte) (crypto.PublicKey, error) {
+	data = bytes.TrimSpace(data)
 	block, rest := pem.Decode(data)
 	if block == nil || block.Type != pemPublic {
 		found := "no PEM"
@@ -147,8 +149,9 @@ func ParsePublicKey(data []byte) (crypto.PublicKey, error) {
 		}
 		return nil, fmt.Errorf("expected a PEM block %q, found %s", pemPublic, found)
 	}
-	if next, _ := pem.Decode(rest); next != nil {
-		return nil, errors.New("expected one public key, found several")
+	// A second key that is dropped without a word would be missed one day.
+	if len(bytes.TrimSpace(rest)) > 0 || !bytes.HasPrefix(data, []byte("-----BEGIN ")) {
+		return nil, errors.New("expected one public key and nothing before or after it")
 	}
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -212,27 +215,9 @@ func (k *Key) PrivatePEM(passphrase []byte) ([]byte, error) {
 
 // sign returns the signature over message, the same for the same message.
 func (k *Key) sign(message []byte) ([]byte, error) {
-	hash := signatureHash(k.signer.Public())
-	if hash == 0 { // Ed25519 signs the message itself
-		return k.signer.Sign(nil, message, hash)
+	if _, ok := k.signer.Public().(ed25519.PublicKey); ok { // signs the message itself
+		return k.signer.Sign(nil, message, crypto.Hash(0))
 	}
-	h := hash.New()
-	h.Write(message)
-	return k.signer.Sign(nil, h.Sum(nil), hash)
-}
-
-func signatureHash(public crypto.PublicKey) crypto.Hash {
-	switch k := public.(type) {
-	case *ecdsa.PublicKey:
-		switch k.Curve {
-		case elliptic.P384():
-			return crypto.SHA384
-		case elliptic.P521():
-			return crypto.SHA512
-		}
-		return crypto.SHA256
-	case ed25519.PublicKey:
-		return 0
-	}
-	return crypto.SHA256
+	digest := sha256.Sum256(message)
+	return k.signer.Sign(nil, digest[:], crypto.SHA256)
 }

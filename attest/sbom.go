@@ -3,6 +3,7 @@ package attest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
 )
@@ -27,14 +28,14 @@ func CycloneDXPredicate(data []byte) (predicate json.RawMessage, describes strin
 		} `json:"metadata"`
 	}
 	if err := jsonv2.Unmarshal(data, &doc); err != nil {
-		return nil, "", fmt.Errorf("expected a CycloneDX JSON document: %w", err)
+		return nil, "", fmt.Errorf("expected a CycloneDX JSON document: %w", JSONError(err))
 	}
 	if doc.BOMFormat != "CycloneDX" || doc.SpecVersion == "" {
 		return nil, "", fmt.Errorf("expected a CycloneDX JSON document (bomFormat, specVersion), found bomFormat %q and specVersion %q", clip(doc.BOMFormat), clip(doc.SpecVersion))
 	}
 	for _, h := range doc.Metadata.Component.Hashes {
 		if h.Alg == "SHA-256" {
-			describes = h.Content
+			describes = strings.ToLower(h.Content)
 		}
 	}
 	return data, describes, nil

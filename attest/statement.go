@@ -50,8 +50,7 @@ func NewStatement(subjects []Subject, predicateType string, predicate []byte) ([
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("building a statement: %w", err)
 	}
-	value := jsontext.Value(predicate)
-	if !value.IsValid() {
+	if value := jsontext.Value(predicate); !value.IsValid() {
 		return nil, fmt.Errorf("building a statement: the %s predicate is not valid JSON (or repeats a key)", predicateType)
 	}
 	payload, err := json.Marshal(s)
@@ -71,16 +70,10 @@ func NewStatement(subjects []Subject, predicateType string, predicate []byte) ([
 func ParseStatement(payload []byte) (Statement, error) {
 	var fields map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(payload, &fields); err != nil {
-		return Statement{}, fmt.Errorf("parsing in-toto statement: %w", err)
+		return Statement{}, fmt.Errorf("parsing in-toto statement: %w", JSONError(err))
 	}
-	for name := range fields {
-		for _, known := range []string{"_type", "subject", "predicateType", "predicate"} {
-			// encoding/json, which other verifiers use, would let PREDICATETYPE
-			// override predicateType; the two must not read different statements.
-			if name != known && strings.EqualFold(name, known) {
-				return Statement{}, fmt.Errorf("parsing in-toto statement: unexpected field %q beside %q", clip(name), known)
-			}
-		}
+	if err := oneSpelling(fields, "_type", "subject", "predicateType", "predicate"); err != nil {
+		return Statement{}, fmt.Errorf("parsing in-toto statement: %w", err)
 	}
 	s := Statement{Predicate: json.RawMessage(fields["predicate"])}
 	for name, into := range map[string]any{"_type": &s.Type, "subject": &s.Subject, "predicateType": &s.PredicateType} {
@@ -88,13 +81,57 @@ func ParseStatement(payload []byte) (Statement, error) {
 			continue // check says what is missing
 		}
 		if err := jsonv2.Unmarshal(fields[name], into); err != nil {
-			return Statement{}, fmt.Errorf("parsing in-toto statement: %s: %w", name, err)
+			return Statement{}, fmt.Errorf("parsing in-toto statement: %s: %w", name, JSONError(err))
 		}
+	}
+	if err := checkSpelling(fields["subject"]); err != nil {
+		return Statement{}, fmt.Errorf("parsing in-toto statement: %w", err)
 	}
 	if err := s.check(); err != nil {
 		return Statement{}, fmt.Errorf("parsing in-toto statement: %w", err)
 	}
 	return s, nil
+}
+
+// oneSpelling refuses other spellings of known names. encoding/json, which other
+// verifiers use, would let PREDICATETYPE override predicateType; the two must not
+// read different statements.
+func oneSpelling(fields map[string]jsontext.Value, known ...string) error {
+	for name := range fields {
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return fmt.Errorf("unexpected field %q beside %q", clip(name), k)
+			}
+		}
+	}
+	return nil
+}
+
+// checkSpelling does the same inside the subjects.
+func checkSpelling(subjects jsontext.Value) error {
+	var all []map[string]jsontext.Value
+	if len(subjects) == 0 {
+		return nil
+	}
+	if err := jsonv2.Unmarshal(subjects, &all); err != nil {
+		return err
+	}
+	for i, fields := range all {
+		if err := oneSpelling(fields, "name", "digest"); err != nil {
+			return fmt.Errorf("subject %d: %w", i, err)
+		}
+		var digests map[string]jsontext.Value
+		if len(fields["digest"]) == 0 {
+			continue
+		}
+		if err := jsonv2.Unmarshal(fields["digest"], &digests); err != nil {
+			return fmt.Errorf("subject %d: %w", i, err)
+		}
+		if err := oneSpelling(digests, "sha256", "sha512"); err != nil {
+			return fmt.Errorf("subject %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 func (s Statement) check() error {
@@ -118,7 +155,9 @@ func (s Statement) check() error {
 	if s.PredicateType == "" {
 		return errors.New("predicateType is missing")
 	}
-	if len(s.Predicate) == 0 || s.Predicate[0] != '{' {
+	// > predicate: object, optional. Unset is treated the same as set-but-empty.
+	// (in-toto attestation spec v1, "Statement".)
+	if len(s.Predicate) > 0 && s.Predicate[0] != '{' {
 		return errors.New("predicate: expected a JSON object")
 	}
 	return nil

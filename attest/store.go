@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -31,14 +33,21 @@ type Locked struct {
 // Lock takes path's lock (path with ".lock"). The caller must call
 // [Locked.Unlock].
 func Lock(ctx context.Context, path string) (*Locked, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	path, err := realPath(path)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	name := path + lockSuffix
 	for {
 		lock := flock.New(name)
-		if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		if _, err := lock.TryLockContext(waiting, 20*time.Millisecond); err != nil {
 			if ctx.Err() != nil {
-				return nil, fmt.Errorf("waiting for %q: another process holds it", name)
+				return nil, ctx.Err()
+			}
+			if waiting.Err() != nil {
+				return nil, fmt.Errorf("waiting for %q: another process held it for %s", name, lockWait)
 			}
 			return nil, fmt.Errorf("locking %q: %w", name, withoutPath(err))
 		}
@@ -53,6 +62,24 @@ func Lock(ctx context.Context, path string) (*Locked, error) {
 	}
 }
 
+// realPath follows a link, so that everyone who writes through one name or the
+// other takes the same lock and replaces the file and not the link.
+func realPath(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if info, lstatErr := os.Lstat(path); lstatErr == nil {
+			return "", fmt.Errorf("writing %q: expected a file or nothing there, found a link to nothing", path)
+		} else if info == nil && !errors.Is(lstatErr, fs.ErrNotExist) {
+			return "", fmt.Errorf("writing %q: %w", path, withoutPath(lstatErr))
+		}
+		return path, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("writing %q: %w", path, withoutPath(err))
+	}
+	return real, nil
+}
+
 // Unlock removes the lock's file and releases it.
 func (l *Locked) Unlock() {
 	os.Remove(l.path + lockSuffix)
@@ -63,9 +90,9 @@ func (l *Locked) Unlock() {
 // those that are there already. It returns how many were added; nothing is
 // staged, and staged is nil, when that is none.
 func (l *Locked) StageAppend(bundles ...[]byte) (staged *Staged, added int, err error) {
-	old, err := os.ReadFile(l.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("reading %q: %w", l.path, withoutPath(err))
+	old, perm, err := l.read()
+	if err != nil {
+		return nil, 0, err
 	}
 	have := map[string]bool{}
 	for line := range bytes.Lines(old) {
@@ -86,8 +113,32 @@ func (l *Locked) StageAppend(bundles ...[]byte) (staged *Staged, added int, err 
 	if added == 0 {
 		return nil, 0, nil
 	}
-	staged, err = Stage(l.path, data, 0o644)
+	staged, err = Stage(l.path, data, perm)
 	return staged, added, err
+}
+
+// read returns what the file holds and its permissions. A file that is something
+// else, a key for instance, is refused and not added to.
+func (l *Locked) read() (old []byte, perm fs.FileMode, err error) {
+	f, err := OpenRegular(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0o644, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading %q: %w", l.path, withoutPath(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		old, err = io.ReadAll(f)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading %q: %w", l.path, withoutPath(err))
+	}
+	if text := bytes.TrimSpace(old); len(text) > 0 && text[0] != '{' {
+		return nil, 0, fmt.Errorf("writing %q: expected a file of bundles or nothing there, found another file", l.path)
+	}
+	return old, info.Mode().Perm(), nil
 }
 
 // Append adds bundles to the file at path, each a line: all of them or, with an

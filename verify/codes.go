@@ -66,7 +66,7 @@ func Codes() []CodeMeaning {
 		{CodeSCTInvalid, "the certificate carries no valid signed certificate timestamp", "check which Sigstore instance signed, and that the bundle is unchanged"},
 		{CodeLogInvalid, "the transparency log entry is missing, or not about this signature", "fetch the bundle again from its origin"},
 		{CodeTimeInvalid, "no trusted time of signing", "the bundle needs a log's promise or an RFC 3161 timestamp"},
-		{CodeNothingToCheck, "the project lists no packages", "check that PATH is the project that is meant"},
+		{CodeNothingToCheck, "the project lists no package that comes from a registry", "check that PATH is the project that is meant"},
 		{CodeNoAnswer, "the registry's answer about the package is not there", "save it while online, then repeat"},
 		{CodeAnswerMalformed, "the registry's answer is not what npm's registry sends", "ask the registry again; do not install the package meanwhile"},
 		{CodeIntegrityMissing, "the lockfile gives no digest for a registry package", "delete the entry and let npm write it again"},

@@ -40,6 +40,9 @@ type opened struct {
 // An error means that no decision was made (ctx ended, or a check panicked); the
 // report is then to be thrown away. A denial is a report, not an error.
 func (g Gate) Decide(ctx context.Context, artifact Artifact, attestations []Attestation) (Report, error) {
+	if g.Policy == nil || g.Checker == nil {
+		return Report{}, errors.New("deciding without a policy or a checker")
+	}
 	report := Report{
 		Artifact: artifact.Name,
 		Digests:  artifact.Digests,

@@ -55,7 +55,15 @@ func (s signer) pem(indent string) string {
 
 func (s signer) policy(extra string) string {
 	return "version: 1\nsigners:\n  release:\n    keys:\n      - pem: |\n          " + s.pem("          ") +
-		"\n" + extra + "requirements:\n  it: {type: " + predicateType + ", signed-by: release}\n"
+		"\n" + extra + "requirements:\n  it: {type: " + predicateType + ", signed-by: release}\n" + unmeetable(extra)
+}
+
+// unmeetable defines the requirement "no" where a policy asks for it.
+func unmeetable(extra string) string {
+	if strings.Contains(extra, "[no]") {
+		return "  no: {type: https://example.com/nobody-has-this, signed-by: release}\n"
+	}
+	return ""
 }
 
 func gate(t testing.TB, policy string) verify.Gate {
@@ -119,6 +127,14 @@ func TestZeroValuesDeny(t *testing.T) {
 	g := verify.Gate{Policy: &verify.Policy{}, Checker: nobody{}, Now: noon}
 	if r := decide(t, g, a); r.Verdict != verify.Denied || codes(r) != "NO_REQUIREMENTS NO_ATTESTATIONS" {
 		t.Errorf("an empty policy: %v %s", r.Verdict, codes(r))
+	}
+	if r, err := (verify.Gate{}).Decide(context.Background(), a, nil); err == nil || r.Verdict != verify.Denied {
+		t.Errorf("the zero gate: %v, %v", r.Verdict, err)
+	}
+	undefined := gate(t, newSigner(t).policy(""))
+	undefined.Policy.Artifacts = map[string][]string{"*": {"nothing defines this"}}
+	if r := decide(t, undefined, a); r.Verdict != verify.Denied {
+		t.Error("a requirement that nothing defines: allowed")
 	}
 	if c, err := (&sigstore.KeyChecker{}).Check(context.Background(), verify.Raw{}); err == nil {
 		t.Errorf("the zero KeyChecker accepts: %+v", c)
@@ -203,6 +219,8 @@ func TestAttacks(t *testing.T) {
 		"no subject":                     {statement(func(m map[string]any) { m["subject"] = []any{} }), "TYPE_MISSING STATEMENT_MALFORMED"},
 		"PREDICATETYPE":                  {statement(func(m map[string]any) { m["PREDICATETYPE"] = "x" }), "TYPE_MISSING STATEMENT_MALFORMED"},
 		"payload not JSON":               {s.sign(t, []byte("not JSON")), "TYPE_MISSING STATEMENT_MALFORMED"},
+		"payload not JSON, no hint":      {bytes.ReplaceAll(s.sign(t, []byte("not JSON")), []byte(s.Hint()), nil), "TYPE_MISSING STATEMENT_MALFORMED"},
+		"payload with trailing data":     {s.sign(t, append(statementOf(t, good), "{}"...)), "TYPE_MISSING STATEMENT_MALFORMED"},
 		"right sha256, wrong sha512":     {withDigest(map[string]any{"sha256": digest, "sha512": strings.Repeat("00", 64)}), "TYPE_MISSING SUBJECT_MISMATCH"},
 		"no digest that can be computed": {withDigest(map[string]any{"gitCommit": "63107bd06d9e1f6136ff21aeda8cd62cbf0d433e"}), "TYPE_MISSING SUBJECT_MISMATCH"},
 		"upper-case digest":              {withDigest(map[string]any{"sha256": strings.ToUpper(digest)}), "TYPE_MISSING STATEMENT_MALFORMED"},
@@ -231,6 +249,16 @@ func TestAttacks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// statementOf returns a bundle's payload.
+func statementOf(t testing.TB, line []byte) []byte {
+	t.Helper()
+	p, err := attest.ParseEnvelope(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Envelope.Payload
 }
 
 // TestAccepted: what must pass, so that the attacks mean something.
@@ -322,6 +350,8 @@ func TestArtifactsInPolicy(t *testing.T) {
 		"artifacts:\n  \"sha256:" + subject.Digest["sha256"] + "\": {require: [it]}\n": "ARTIFACT_NOT_IN_POLICY",
 		"artifacts:\n  \"sha512:" + other.Digest["sha512"] + "\": {require: [it]}\n":   "",
 		"artifacts:\n  \"*\": {require: [it]}\n":                                       "",
+		// "*" is for any, also one that is listed
+		"artifacts:\n  \"*\": {require: [no]}\n  \"sha512:" + other.Digest["sha512"] + "\": {require: [it]}\n": "TYPE_MISSING",
 	} {
 		r := decide(t, gate(t, s.policy(extra)), b, s.about(t, predicateType, other))
 		if codes(r) != want || (r.Verdict == verify.Allowed) != (want == "") {

@@ -38,8 +38,8 @@ type Signature struct {
 	KeyName     string       // what the verifier calls that key
 	Certificate *Certificate // if a certificate signed
 	Times       []SignedTime // trusted times, sorted
-	LogEntries  int          // verified transparency log entries
-	Proofs      int          // how many of them with an inclusion proof
+	LogEntries  int          // verified transparency log entries, at least
+	Proofs      int          // how many of them with an inclusion proof, at least
 	SCTs        int          // verified signed certificate timestamps
 }
 

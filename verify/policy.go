@@ -13,9 +13,9 @@ type Policy struct {
 	Expires      time.Time // zero: never
 	Signers      []Signer  // sorted by name
 	Requirements []Requirement
-	// Artifacts maps "sha256:HEX", "sha512:HEX" or "*" to the names of the
-	// requirements that hold for it. Nil means that every requirement holds for
-	// every artifact.
+	// Artifacts maps "sha256:HEX", "sha512:HEX" or, for any artifact, "*" to the
+	// names of the requirements that hold for it; an artifact under several has to
+	// meet them all. Nil means that every requirement holds for every artifact.
 	Artifacts map[string][]string
 	Digest    string // "sha256:..." of the file
 }
@@ -77,20 +77,18 @@ func (p *Policy) requirementsFor(a Artifact) (reqs []Requirement, ok bool) {
 	if p.Artifacts == nil {
 		return p.Requirements, true
 	}
-	var names []string
+	names := slices.Clone(p.Artifacts["*"]) // for any, also one that is listed
 	for alg, value := range a.Digests {
 		names = append(names, p.Artifacts[alg+":"+value]...)
 	}
-	if len(names) == 0 {
-		names = p.Artifacts["*"]
-	}
-	if len(names) == 0 {
-		return nil, false
-	}
-	for _, r := range p.Requirements {
-		if slices.Contains(names, r.Name) {
-			reqs = append(reqs, r)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		i := slices.IndexFunc(p.Requirements, func(r Requirement) bool { return r.Name == name })
+		if i < 0 {
+			reqs = append(reqs, Requirement{Name: name}) // what nothing defines, nothing meets
+			continue
 		}
+		reqs = append(reqs, p.Requirements[i])
 	}
-	return reqs, true
+	return reqs, len(names) > 0
 }

@@ -53,6 +53,13 @@ func TestPolicyErrors(t *testing.T) {
 		"artifact, no require":   {head + "requirements:\n  a: {type: t, signed-by: release}\nartifacts:\n  \"*\": {require: []}\n", 7, "at least one requirement"},
 		"artifact, unknown":      {head + "requirements:\n  a: {type: t, signed-by: release}\nartifacts:\n  \"*\": {require: [b]}\n", 7, `no requirement "b" is defined`},
 		"no artifacts":           {head + "requirements:\n  a: {type: t, signed-by: release}\nartifacts: {}\n", 6, "expected at least one"},
+		"the zero time":          {"version: 1\nexpires: 0001-01-01T00:00:00Z\n", 2, "expected a date"},
+		"the day before it":      {"version: 1\nexpires: 0000-12-31\n", 2, "expected a date"},
+		"a date in a list":       {"version: 1\nexpires: [2027-01-01]\n", 2, "expected a date"},
+		"a tag":                  {"version: 1\nname: !x a\n", 2, "tags are not read"},
+		"a tag on a mapping":     {"version: 1\nsigners: !x {}\n", 2, "tags are not read"},
+		"a key that is no text":  {"version: 1\nsigners:\n  ~: {keys: KEY}\n", 3, "plain key"},
+		"an anchor on a key":     {"version: 1\n&x name: a\n", 2, "anchors and aliases"},
 		"tab":                    {"version: 1\n\tname: a\n", 2, "tab"},
 		"cut":                    {"version: 1\nsigners: {release: \n", 0, ""},
 	} {

@@ -42,10 +42,13 @@ func (p *policyParser) eachField(n *yaml.Node, what string, do func(key, value *
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode || key.Value == "" || key.Tag == "!!merge" {
+		if key.Kind != yaml.ScalarNode || key.Value == "" || key.Tag != "!!str" {
 			return p.errorf(key, "%s: expected a plain key, found %s", what, kindName(key))
 		}
-		if value.Kind == yaml.AliasNode || value.Anchor != "" {
+		if value.Style&yaml.TaggedStyle != 0 || key.Style&yaml.TaggedStyle != 0 {
+			return p.errorf(value, "%s: %s: tags are not read in a policy", what, key.Value)
+		}
+		if value.Kind == yaml.AliasNode || value.Anchor != "" || key.Anchor != "" {
 			return p.errorf(value, "%s: %s: anchors and aliases are not read in a policy; write it out", what, key.Value)
 		}
 		if line, dup := seen[key.Value]; dup {
@@ -74,11 +77,14 @@ func (p *policyParser) text(parent *yaml.Node, fields map[string]*yaml.Node, key
 // date reads YYYY-MM-DD, which means the end of that day in UTC, or an RFC 3339
 // time.
 func (p *policyParser) date(n *yaml.Node, key string) (time.Time, error) {
-	if t, err := time.Parse(time.DateOnly, n.Value); err == nil {
-		return t.AddDate(0, 0, 1), nil
+	t, err := time.Parse(time.DateOnly, n.Value)
+	if err == nil {
+		t = t.AddDate(0, 0, 1)
+	} else {
+		t, err = time.Parse(time.RFC3339, n.Value)
 	}
-	t, err := time.Parse(time.RFC3339, n.Value)
-	if err != nil {
+	// The zero time would mean that there is no end.
+	if err != nil || n.Kind != yaml.ScalarNode || t.Year() < 2000 {
 		return time.Time{}, p.errorf(n, "%s: expected a date (2027-06-30) or an RFC 3339 time, found %q", key, n.Value)
 	}
 	return t.UTC(), nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,10 +14,11 @@ import (
 	"plimsoll.example/attest"
 )
 
-// Bounds of what is read from sources.
+// Bounds of what is read for one artifact.
 const (
-	maxSource       = 256 << 20
+	maxSources      = 256 << 20 // bytes, over all files
 	maxAttestations = 4096
+	maxInFile       = 1024
 )
 
 // A SourceError reports a place of attestations that cannot be read. It means
@@ -32,15 +34,18 @@ func (e *SourceError) Error() string {
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // Beside returns the attestations in the files beside an artifact:
-// ARTIFACT.sigstore.jsonl, ARTIFACT.sigstore.json and ARTIFACT.TYPE.sigstore.json.
-// That there are none is not an error here: the Gate denies it.
+// ARTIFACT.sigstore.jsonl first, then ARTIFACT.sigstore.json and
+// ARTIFACT.TYPE.sigstore.json. That there are none is not an error here: the Gate
+// denies it. A file of the second kind that cannot be read is an attestation that
+// cannot be used: anyone who may add a file could else block a deploy.
 func Beside(artifact string) ([]Attestation, error) {
-	entries, err := os.ReadDir(filepath.Dir(artifact))
+	dir, base := filepath.Dir(artifact), filepath.Base(artifact)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, &SourceError{Path: filepath.Dir(artifact), Err: err}
+		return nil, &SourceError{Path: dir, Err: err}
 	}
-	base := filepath.Base(artifact)
-	var files []string
+	r := &sourceReader{left: maxSources}
+	var others []string
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), base)
 		if !ok {
@@ -48,11 +53,17 @@ func Beside(artifact string) ([]Attestation, error) {
 		}
 		kind, split := strings.CutSuffix(rest, attest.SplitSuffix)
 		oneWord := kind == "" || (strings.HasPrefix(kind, ".") && !strings.Contains(kind[1:], "."))
-		if rest == attest.BundlesSuffix || (split && oneWord) {
-			files = append(files, filepath.Join(filepath.Dir(artifact), e.Name()))
+		switch {
+		case rest == attest.BundlesSuffix:
+			if err := r.named(filepath.Join(dir, e.Name())); err != nil {
+				return nil, err
+			}
+		case split && oneWord:
+			others = append(others, filepath.Join(dir, e.Name()))
 		}
 	}
-	return readFiles(files)
+	r.found(others)
+	return r.all, nil
 }
 
 // attestationSuffixes are the names that a folder of attestations is searched for.
@@ -63,14 +74,16 @@ var attestationSuffixes = []string{".sigstore.json", ".sigstore.jsonl", ".sigsto
 func FromPath(path string) ([]Attestation, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &SourceError{Path: path, Err: errors.Unwrap(err)}
+		return nil, &SourceError{Path: path, Err: withoutPath(err)}
 	}
+	r := &sourceReader{left: maxSources}
 	if !info.IsDir() {
-		return readFiles([]string{path})
+		err := r.named(path)
+		return r.all, err
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, &SourceError{Path: path, Err: err}
+		return nil, &SourceError{Path: path, Err: withoutPath(err)}
 	}
 	var files []string
 	for _, e := range entries {
@@ -78,48 +91,65 @@ func FromPath(path string) ([]Attestation, error) {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
-	return readFiles(files)
+	r.found(files)
+	return r.all, nil
 }
 
-func readFiles(files []string) ([]Attestation, error) {
+// A sourceReader collects attestations within the bounds.
+type sourceReader struct {
+	all  []Attestation
+	left int64 // bytes that may still be read
+}
+
+// named reads a file that somebody relies on: one that cannot be read is an
+// error.
+func (r *sourceReader) named(file string) error {
+	if err := r.read(file); err != nil {
+		return &SourceError{Path: file, Err: withoutPath(err)}
+	}
+	return nil
+}
+
+// found reads files that a search came across.
+func (r *sourceReader) found(files []string) {
 	slices.Sort(files)
-	var all []Attestation
 	for _, file := range files {
-		data, problem, err := readBounded(file)
-		switch {
-		case err != nil:
-			return nil, &SourceError{Path: file, Err: err}
-		case problem != "":
-			all = append(all, Attestation{Source: file, Problem: problem})
-		default:
-			all = append(all, split(file, data)...)
-		}
-		if len(all) > maxAttestations {
-			all = append(all[:maxAttestations], Attestation{Source: file, Problem: fmt.Sprintf("more than %d attestations; the rest was not read", maxAttestations)})
-			break
+		if err := r.read(file); err != nil {
+			r.all = append(r.all, Attestation{Source: file, Problem: withoutPath(err).Error()})
 		}
 	}
-	return all, nil
 }
 
-// readBounded returns a file's bytes, or the problem that its producer made.
-func readBounded(file string) (data []byte, problem string, err error) {
-	info, err := os.Stat(file)
+func (r *sourceReader) read(file string) error {
+	f, err := attest.OpenRegular(file)
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return nil, "", err
+		return err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, "", fmt.Errorf("expected a file, found %s", info.Mode().Type())
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, r.left+1))
+	if err != nil {
+		return err
 	}
-	if info.Size() > maxSource {
-		return nil, fmt.Sprintf("a file of %d bytes; at most %d are read", info.Size(), maxSource), nil
+	if int64(len(data)) > r.left {
+		r.all = append(r.all, Attestation{Source: file, Problem: fmt.Sprintf("more than the %d bytes that are read about one artifact", maxSources)})
+		return nil
 	}
-	data, err = os.ReadFile(file)
-	return data, "", err
+	r.left -= int64(len(data))
+	here := split(file, data)
+	if most := min(maxInFile, maxAttestations-len(r.all)); len(here) > most {
+		here = append(here[:most:most], Attestation{Source: file, Problem: fmt.Sprintf("more than the %d attestations that are read; the rest was left out", most)})
+	}
+	r.all = append(r.all, here...)
+	return nil
+}
+
+// withoutPath drops the file's name from an error that is told beside it.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // split returns the attestations in a file: its lines if it is named as JSON

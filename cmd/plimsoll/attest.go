@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"plimsoll.example/attest"
+	"plimsoll.example/verify"
 )
 
 const attestHelp = `Usage: plimsoll attest ARTIFACT... (--sbom FILE | --provenance)... --key FILE
@@ -29,6 +32,7 @@ const maxSBOM = 64 << 20
 type attestFlags struct {
 	sbom, key, passphraseFile, output string
 	provenance, split                 bool
+	artifact                          string // the one that --output is for
 }
 
 func runAttest(ctx context.Context, io stdio, args []string) error {
@@ -53,6 +57,7 @@ func runAttest(ctx context.Context, io stdio, args []string) error {
 	case f.output != "" && (f.split || flags.NArg() > 1):
 		return usagef("attest: --output is one file; it goes with one ARTIFACT and without --split")
 	}
+	f.artifact = flags.Arg(0)
 	return attestAll(ctx, io, f, flags.Args())
 }
 
@@ -64,9 +69,15 @@ func attestAll(ctx context.Context, io stdio, f attestFlags, artifacts []string)
 			return failed(fmt.Errorf("reading SBOM: %w", err)).withHint("plimsoll sbom PATH -o %s makes one", f.sbom)
 		}
 	}
+	if err := checkDistinct(artifacts); err != nil {
+		return err
+	}
+	if err := checkOutput(f); err != nil {
+		return err
+	}
 	var subjects []attest.Subject
 	for _, path := range artifacts {
-		subject, err := digestArtifact(path)
+		subject, err := digestArtifact(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -90,7 +101,7 @@ func attestAll(ctx context.Context, io stdio, f attestFlags, artifacts []string)
 		signed = append(signed, s)
 	}
 	if f.split {
-		err = writeSplit(signed)
+		err = writeSplit(signed, key)
 	} else {
 		err = writeBundles(ctx, signed, nil)
 	}
@@ -99,15 +110,44 @@ func attestAll(ctx context.Context, io stdio, f attestFlags, artifacts []string)
 	}
 	for _, s := range signed {
 		for _, st := range s.statements {
-			fmt.Fprintf(io.out, "%s: %s signed by key %s into %s\n", printable(s.path), st.describe(), key.ID(), printable(st.file(s, f.split)))
+			fmt.Fprintf(io.out, "%s: %s signed by key %s into %s\n", printable(s.path), printable(st.describe()), key.ID(), printable(st.file(s, f.split)))
+		}
+	}
+	return nil
+}
+
+// checkDistinct refuses the same artifact twice, under whatever name: its files
+// would be written twice, and its lock waited for by whoever holds it.
+func checkDistinct(artifacts []string) error {
+	for i, a := range artifacts {
+		for _, b := range artifacts[:i] {
+			if sameFile(a, b) {
+				return usagef("%q and %q are the same artifact; name it once", b, a)
+			}
+		}
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// checkOutput refuses to append to what is read.
+func checkOutput(f attestFlags) error {
+	for _, input := range []string{f.key, f.sbom, f.passphraseFile, f.artifact} {
+		if f.output != "" && input != "" && sameFile(f.output, input) {
+			return usagef("attest: --output %q is an input of this command; name another file", f.output)
 		}
 	}
 	return nil
 }
 
 // digestArtifact hashes an artifact that is to be attested.
-func digestArtifact(path string) (attest.Subject, error) {
-	digests, err := attest.DigestFile(path)
+func digestArtifact(ctx context.Context, path string) (attest.Subject, error) {
+	digests, err := attest.DigestFile(ctx, path)
 	switch {
 	case errors.Is(err, attest.ErrEmptyArtifact):
 		return attest.Subject{}, failed(err).withHint("a statement about nothing is true of every empty file; find out what emptied it")
@@ -198,15 +238,39 @@ func signStatements(key *attest.Key, subject attest.Subject, c claimed) (signedA
 	return result, nil
 }
 
-// writeSplit writes each statement into a file of its own.
-func writeSplit(signed []signedArtifact) error {
+// writeSplit writes each statement into a file of its own, which may replace one
+// by the same key and no other.
+func writeSplit(signed []signedArtifact, key *attest.Key) error {
 	var files []output
 	for _, s := range signed {
 		for _, st := range s.statements {
-			files = append(files, output{splitName(s.path, st.predicateType), append(st.bundle, '\n'), 0o644})
+			name := splitName(s.path, st.predicateType)
+			old, err := readBounded(name, verify.MaxAttestation)
+			if err == nil {
+				parsed, err := attest.ParseEnvelope(old)
+				if err != nil || parsed.KeyHint != key.Hint() {
+					return failed(fmt.Errorf("writing %q: it is there already and not by this key", name)).
+						withHint("it would be lost; move it away, or append to %s without --split", s.path+attest.BundlesSuffix)
+				}
+			} else if !errors.Is(err, os.ErrNotExist) {
+				return failed(fmt.Errorf("writing %q: %w", name, err))
+			}
+			files = append(files, output{name, append(st.bundle, '\n'), 0o644})
 		}
 	}
 	return writeAll(files)
+}
+
+// lockOrder is a name of a file that does not depend on the working directory.
+func lockOrder(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
+		return filepath.Join(dir, filepath.Base(absolute))
+	}
+	return absolute
 }
 
 // writeBundles appends every artifact's bundles and writes the other files, all
@@ -219,6 +283,10 @@ func writeBundles(ctx context.Context, signed []signedArtifact, others []output)
 		}
 		return failed(err).withHint("check that the folder is there and may be written to; nothing was written")
 	}
+	// Everyone takes several locks in the same order, else two would wait for each
+	// other.
+	signed = slices.Clone(signed)
+	slices.SortFunc(signed, func(a, b signedArtifact) int { return strings.Compare(lockOrder(a.bundles), lockOrder(b.bundles)) })
 	for _, s := range signed {
 		lock, err := attest.Lock(ctx, s.bundles)
 		if err != nil {

@@ -70,7 +70,7 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	if err := writeKey(key, *out, passphrase); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(io.out, "key %s\nprivate %s\npublic  %s.pub\n", key.ID(), *out, *out)
+	_, err = fmt.Fprintf(io.out, "key %s\nprivate %s\npublic  %s.pub\n", key.ID(), printable(*out), printable(*out))
 	return err
 }
 
@@ -172,7 +172,7 @@ func askPassphrase(io stdio, prompt string) ([]byte, error) {
 		return nil, usagef("the key is encrypted and standard input is no terminal to ask for its passphrase").
 			withHint("--passphrase-file FILE names the file that holds it")
 	}
-	fmt.Fprint(io.err, prompt)
+	fmt.Fprint(io.err, printable(prompt))
 	passphrase, err := term.ReadPassword(int(io.in.(*os.File).Fd()))
 	fmt.Fprintln(io.err)
 	if err != nil {
@@ -183,18 +183,11 @@ func askPassphrase(io stdio, prompt string) ([]byte, error) {
 
 // readBounded reads a regular file of at most so many bytes.
 func readBounded(file string, most int64) ([]byte, error) {
-	f, err := os.Open(file)
+	f, err := attest.OpenRegular(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%q: expected a file, found a directory", file)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("%q: %w of %d bytes", file, errTooBig, most)

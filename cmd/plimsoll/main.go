@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/spf13/pflag"
 )
@@ -57,6 +58,7 @@ func main() {
 		debug.SetGCPercent(400)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -66,7 +68,7 @@ func main() {
 func run(ctx context.Context, io stdio, args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(io.err, "plimsoll: internal error: %v\n", p)
+			fmt.Fprintf(io.err, "plimsoll: internal error: %s\n", printable(fmt.Sprint(p)))
 			fmt.Fprintf(io.err, "plimsoll: hint: no decision was made; please report this, see SECURITY.md\n")
 			if os.Getenv("PLIMSOLL_TRACE") != "" {
 				io.err.Write(debug.Stack())
@@ -164,9 +166,19 @@ func newFlags(io stdio, name, help string) *pflag.FlagSet {
 	return flags
 }
 
-// parse parses flags; a mistake is one line that names the flag.
+// parse parses flags; a mistake is one line that names the flag. A flag that
+// takes one value may be given once: a second --policy must not replace the
+// first without a word.
 func parse(flags *pflag.FlagSet, args []string) error {
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+	seen := map[string]bool{}
+	err := flags.ParseAll(args, func(f *pflag.Flag, value string) error {
+		if _, many := f.Value.(pflag.SliceValue); seen[f.Name] && !many {
+			return fmt.Errorf("--%s is given twice", f.Name)
+		}
+		seen[f.Name] = true
+		return flags.Set(f.Name, value)
+	})
+	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	} else if err != nil {
 		return usagef("%s: %w", flags.Name(), err).withHint("plimsoll %s --help lists the flags", flags.Name())
@@ -174,11 +186,11 @@ func parse(flags *pflag.FlagSet, args []string) error {
 	return nil
 }
 
-// printable replaces control characters, so that names from outside cannot write
+// printable replaces what does not print, so that names from outside cannot write
 // to the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if (r < ' ' && r != '\t') || (r >= 0x7f && r < 0xa0) || r == '\u202e' || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsPrint(r) && r != '\t' { // control and format characters, bidirectional ones too
 			return '\uFFFD'
 		}
 		return r

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
@@ -68,6 +69,11 @@ func runNPM(ctx context.Context, io stdio, args []string) error {
 	path := flags.Arg(0)
 	if path == "" {
 		path = "."
+	}
+	if _, err := os.Stat(path); err != nil {
+		if _, err := npm.ParsePackage(path); err == nil {
+			return usagef("npm: --offline is for a project; one package needs --integrity SRI and --attestations FILE")
+		}
 	}
 	return runNPMProject(ctx, io, f, path)
 }
@@ -193,10 +199,10 @@ func reportNPM(io stdio, format string, root *sigstore.Root, results []npm.Resul
 	return nil
 }
 
-// npmExit is 3 if anything is denied or there is nothing to check, else 1 if
+// npmExit is 3 if anything is denied or nothing could be checked, else 1 if
 // anything is undecided.
 func npmExit(results []npm.Result) int {
-	if len(results) == 0 {
+	if !slices.ContainsFunc(results, func(r npm.Result) bool { return r.Outcome != npm.NotChecked }) {
 		return exitNo
 	}
 	code := exitYes

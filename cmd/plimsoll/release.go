@@ -80,6 +80,9 @@ type released struct {
 }
 
 func release(ctx context.Context, io stdio, f releaseFlags, artifacts []string) error {
+	if err := checkDistinct(artifacts); err != nil {
+		return err
+	}
 	// The operator's own files first: a policy that does not parse is usage.
 	var operators *verify.Gate
 	if f.policy != "" {
@@ -137,7 +140,7 @@ func releaseExit(all []*released) int {
 
 // prepare hashes an artifact and gets its SBOM. Nothing is written or signed.
 func prepare(ctx context.Context, f releaseFlags, path string) (*released, error) {
-	subject, err := digestArtifact(path)
+	subject, err := digestArtifact(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ func printNPM(w io.Writer, root *sigstore.Root, code int, results []npm.Result) 
 		counts[r.Outcome]++
 		writeNPMResult(&b, r)
 	}
-	if len(results) == 0 {
-		fmt.Fprintf(&b, "denied  %s: %s\n        do  %s\n", verify.CodeNothingToCheck, "the lockfile lists no packages", verify.CodeNothingToCheck.Remedy())
+	if counts[npm.NotChecked] == len(results) {
+		fmt.Fprintf(&b, "denied      %s: %s\n    do        %s\n", verify.CodeNothingToCheck, "no package comes from a registry", verify.CodeNothingToCheck.Remedy())
 	}
 	var parts []string
 	for o := npm.Denied; o <= npm.Held; o++ {

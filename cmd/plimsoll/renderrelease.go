@@ -73,7 +73,7 @@ func (r releaseResult) printRows(w io.Writer, one *released) {
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, printable(one.path+sbomSuffix), what, verdict)
 	for _, s := range one.statements {
-		fmt.Fprintf(w, "\t%s\tsigned %s\t\n", printable(one.bundles), s.describe())
+		fmt.Fprintf(w, "\t%s\tsigned %s\t\n", printable(one.bundles), printable(s.describe()))
 	}
 	if one.policyFile != "" {
 		fmt.Fprintf(w, "\t%s\tthe public key\t\n", printable(one.path+".pub"))

@@ -49,6 +49,10 @@ func runVerify(ctx context.Context, io stdio, args []string) error {
 		return err
 	}
 	if f.codes {
+		if flags.NFlag() > 1 || flags.NArg() > 0 {
+			// It decides nothing, so it must not look like a decision.
+			return usagef("verify: --codes lists the codes and goes with nothing else")
+		}
 		return printCodes(io.out)
 	}
 	switch {
@@ -85,7 +89,7 @@ func runVerify(ctx context.Context, io stdio, args []string) error {
 
 // openGate reads a policy and wires the checker of its keys.
 func openGate(file string) (verify.Gate, error) {
-	data, err := readBounded(file, verify.MaxPolicy+1)
+	data, err := readBounded(file, verify.MaxPolicy)
 	if errors.Is(err, errTooBig) {
 		return verify.Gate{}, usagef("policy: %w", err)
 	} else if err != nil {
@@ -119,16 +123,23 @@ type decision struct {
 // decide reads an artifact and what says something about it, and applies the
 // policy.
 func decide(ctx context.Context, gate verify.Gate, path string, sources []string) decision {
-	digests, err := attest.DigestFile(path)
+	digests, err := attest.DigestFile(ctx, path)
 	if errors.Is(err, attest.ErrEmptyArtifact) {
 		return emptyArtifact(gate, path)
+	}
+	if ctx.Err() != nil {
+		return undecided(path, ctx.Err(), "")
 	}
 	if err != nil {
 		return undecided(path, err, "check the path of the artifact")
 	}
 	found, err := collectAttestations(path, sources)
 	if err != nil {
-		return undecided(path, err, "check what --attestations names")
+		hint := "check what --attestations names"
+		if len(sources) == 0 {
+			hint = "name another place with --attestations"
+		}
+		return undecided(path, err, hint)
 	}
 	report, err := gate.Decide(ctx, verify.Artifact{Name: path, Digests: digests}, found)
 	if err != nil {

@@ -36,7 +36,7 @@ func (p *Project) connect(i int, item lockItem, index map[string]int) {
 	// (package.json, "optionalDependencies").
 	add(item.OptionalDependencies, EdgeOptional, always)
 	add(item.Dependencies, EdgeProd, never)
-	if !strings.Contains("/"+pkg.Place, "/node_modules/") {
+	if !inNodeModules(pkg.Place) {
 		// The project's own and its workspaces': nobody else's are installed.
 		add(item.DevDependencies, EdgeDev, never)
 	}

@@ -37,7 +37,8 @@ type Package struct {
 	Dev       bool // reachable through dev dependencies only
 	Optional  bool // may be absent
 	Peer      bool
-	Bundled   bool // comes in its parent's tarball, so it has no integrity
+	Bundled   bool // said to come in another package's tarball
+	Bundler   int  // index of the package whose tarball it can lie in; 0: there is none
 	Link      int  // index of the package this place stands for; 0: it is no link
 
 	HasInstallScript bool
@@ -98,28 +99,31 @@ type lockfile struct {
 }
 
 type lockItem struct {
-	Name                 string                  `json:"name"`
-	Version              string                  `json:"version"`
-	Resolved             flexible                `json:"resolved"`
-	Integrity            string                  `json:"integrity"`
-	License              flexible                `json:"license"`
-	Link                 bool                    `json:"link"`
-	Dev                  bool                    `json:"dev"`
-	Optional             bool                    `json:"optional"`
-	DevOptional          bool                    `json:"devOptional"`
-	Peer                 bool                    `json:"peer"`
-	InBundle             bool                    `json:"inBundle"`
-	HasInstallScript     bool                    `json:"hasInstallScript"`
-	Deprecated           flexible                `json:"deprecated"`
-	Dependencies         map[string]string       `json:"dependencies"`
-	DevDependencies      map[string]string       `json:"devDependencies"`
-	OptionalDependencies map[string]string       `json:"optionalDependencies"`
-	PeerDependencies     map[string]string       `json:"peerDependencies"`
-	PeerDependenciesMeta map[string]peerMetadata `json:"peerDependenciesMeta"`
+	Name                 string            `json:"name"`
+	Version              string            `json:"version"`
+	Resolved             flexible          `json:"resolved"`
+	Integrity            string            `json:"integrity"`
+	License              flexible          `json:"license"`
+	Link                 bool              `json:"link"`
+	Dev                  bool              `json:"dev"`
+	Optional             bool              `json:"optional"`
+	DevOptional          bool              `json:"devOptional"`
+	Peer                 bool              `json:"peer"`
+	InBundle             bool              `json:"inBundle"`
+	HasInstallScript     bool              `json:"hasInstallScript"`
+	Deprecated           flexible          `json:"deprecated"`
+	Dependencies         map[string]string `json:"dependencies"`
+	DevDependencies      map[string]string `json:"devDependencies"`
+	OptionalDependencies map[string]string `json:"optionalDependencies"`
+	PeerDependencies     map[string]string `json:"peerDependencies"`
+	BundleDependencies   jsontext.Value    `json:"bundleDependencies"`
 }
 
-type peerMetadata struct {
-	Optional bool `json:"optional"`
+// bundles says whether a package's tarball holds others: a list of names, or
+// true for all its dependencies (package.json, "bundleDependencies").
+func (item lockItem) bundles() bool {
+	v := strings.TrimSpace(string(item.BundleDependencies))
+	return v != "" && v != "[]" && v != "false" && v != "null"
 }
 
 // flexible is text where npm also writes other JSON (`"deprecated": false`,
@@ -201,7 +205,7 @@ func build(lock lockfile) (*Project, error) {
 			continue
 		}
 		target, ok := index[string(item.Resolved)]
-		if !ok || lock.Packages[string(item.Resolved)].Link || target == i {
+		if !ok || target == 0 || lock.Packages[string(item.Resolved)].Link || target == i {
 			return nil, fmt.Errorf("reading lockfile: %q links to %q, which is not there", place, item.Resolved)
 		}
 		p.Packages[i].Link = target
@@ -213,6 +217,7 @@ func build(lock lockfile) (*Project, error) {
 	p.connectWorkspaces()
 	slices.SortFunc(p.Missing, compareMissing)
 	p.settleSources()
+	p.findBundlers(lock, index)
 	return p, nil
 }
 
@@ -252,38 +257,4 @@ func nameOfPlace(place string) string {
 		return place[i+len("node_modules/"):]
 	}
 	return place[strings.LastIndex(place, "/")+1:]
-}
-
-// settleSources says where each package comes from, once the edges are known:
-// the lockfile alone does not tell a registry's tarball from another one.
-func (p *Project) settleSources() {
-	url := make([]bool, len(p.Packages)) // required by address
-	for _, from := range p.Packages {
-		for _, e := range from.Edges {
-			if strings.HasPrefix(e.Spec, "https://") || strings.HasPrefix(e.Spec, "http://") {
-				url[e.To] = true
-			}
-		}
-	}
-	for i := range p.Packages {
-		pkg := &p.Packages[i]
-		resolved := pkg.Resolved
-		switch {
-		case i == 0 || pkg.Link != 0 || !strings.Contains("/"+pkg.Place, "/node_modules/"):
-			pkg.Source = SourceWorkspace
-		case strings.HasPrefix(resolved, "git+") || strings.HasPrefix(resolved, "git:") || strings.HasPrefix(resolved, "git@"):
-			pkg.Source = SourceGit
-		case strings.HasPrefix(resolved, "file:"):
-			pkg.Source = SourceFile
-		case strings.HasPrefix(resolved, "https://") || strings.HasPrefix(resolved, "http://"):
-			pkg.Source = SourceRegistry
-			if url[i] {
-				pkg.Source = SourceTarball
-			}
-		case resolved == "" && pkg.Version != "":
-			// npm leaves the address out with omit-lockfile-registry-resolved, and
-			// for bundled packages.
-			pkg.Source = SourceRegistry
-		}
-	}
 }

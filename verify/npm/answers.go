@@ -10,6 +10,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"plimsoll.example/attest"
 	"plimsoll.example/verify"
 )
 
@@ -76,11 +77,13 @@ type stored struct {
 func (a Answers) attestations(pkg Package) (stored, error) {
 	name := FileName(pkg)
 	data, err := a.read(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: "the file " + name, Found: "no such file"}
+	var refused *verify.Refusal
+	if errors.As(err, &refused) {
+		return stored{}, err
 	}
 	if err != nil {
-		return stored{}, err
+		// No such file, a folder of that name, a name too long: nobody can tell.
+		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: fmt.Sprintf("the file %.150s", name), Found: withoutPath(err).Error()}
 	}
 	var file struct {
 		Schema  string         `json:"schema"`
@@ -91,15 +94,18 @@ func (a Answers) attestations(pkg Package) (stored, error) {
 		} `json:"answers"`
 	}
 	if err := jsonv2.Unmarshal(data, &file); err != nil {
-		return stored{}, malformed("a stored answer in "+name, err.Error())
+		return stored{}, malformed("a stored answer in "+name, attest.JSONError(err).Error())
 	}
-	if file.Schema == "" || (strings.HasPrefix(file.Schema, schemaPrefix) && !strings.HasSuffix(file.Schema, "/v1")) {
+	if !strings.HasPrefix(file.Schema, schemaPrefix) || !strings.HasSuffix(file.Schema, "/v1") {
 		return stored{}, malformed("schema "+AnswersSchema+" in "+name, fmt.Sprintf("%.200q", file.Schema))
 	}
 	if err := askedFor(file.Asked, pkg, name); err != nil {
 		return stored{}, err
 	}
-	s := stored{announced: announces(file.Answers.Metadata)}
+	s := stored{}
+	if s.announced, err = announces(file.Answers.Metadata); err != nil {
+		return stored{}, malformed("a version's metadata in "+name, err.Error())
+	}
 	switch got := file.Answers.Attestations; {
 	case got == nil:
 		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: "an answer about attestations in " + name, Found: "none"}
@@ -118,12 +124,12 @@ func (a Answers) attestations(pkg Package) (stored, error) {
 func (a Answers) read(name string) ([]byte, error) {
 	f, err := a.Files.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading stored answer %q: %w", name, err)
+		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading stored answer %q: %w", name, err)
+		return nil, err
 	}
 	if len(data) > MaxAnswer {
 		return nil, malformed(fmt.Sprintf("at most %d bytes in %s", MaxAnswer, name), "more")
@@ -141,7 +147,7 @@ func askedFor(asked jsontext.Value, pkg Package, file string) error {
 		Version *string `json:"version"`
 	}
 	if err := jsonv2.Unmarshal(asked, &a); err != nil {
-		return malformed("what was asked in "+file, err.Error())
+		return malformed("what was asked in "+file, attest.JSONError(err).Error())
 	}
 	if (a.Name != nil && *a.Name != pkg.Name) || (a.Version != nil && *a.Version != pkg.Version) {
 		return malformed("an answer about "+pkg.String()+" in "+file, fmt.Sprintf("one about %.200s", asked))
@@ -150,18 +156,36 @@ func askedFor(asked jsontext.Value, pkg Package, file string) error {
 }
 
 // announces says whether a version's metadata has `dist.attestations`.
-func announces(metadata *answer) bool {
+func announces(metadata *answer) (bool, error) {
 	if metadata == nil || metadata.Status != 200 {
-		return false
+		return false, nil
 	}
 	body, err := metadata.body()
 	if err != nil {
-		return false
+		return false, err
 	}
 	var m struct {
 		Dist struct {
 			Attestations jsontext.Value `json:"attestations"`
 		} `json:"dist"`
 	}
-	return jsonv2.Unmarshal(body, &m) == nil && m.Dist.Attestations.Kind() == '{'
+	if err := jsonv2.Unmarshal(body, &m); err != nil {
+		return false, attest.JSONError(err)
+	}
+	switch kind := m.Dist.Attestations.Kind(); {
+	case len(m.Dist.Attestations) == 0 || kind == 'n':
+		return false, nil
+	case kind == '{':
+		return true, nil
+	}
+	return false, errors.New("dist.attestations: expected an object")
+}
+
+// withoutPath drops the file's name from an error that is told beside it.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

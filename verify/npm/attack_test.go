@@ -119,6 +119,16 @@ func TestAttacks(t *testing.T) {
 			set(a, append(e, e[0]), deep(1, tlog...)...)
 			return a
 		}, verify.CodeLogInvalid},
+		"log entry of no known log": {func(a []any) []any {
+			e := at(a, deep(1, tlog...)...).([]any)
+			extra := map[string]any{}
+			for k, v := range e[0].(map[string]any) {
+				extra[k] = v
+			}
+			extra["logId"] = map[string]any{"keyId": base64.StdEncoding.EncodeToString(make([]byte, 32))}
+			set(a, append(e, extra), deep(1, tlog...)...)
+			return a
+		}, verify.CodeLogInvalid},
 		"log time changed":          {func(a []any) []any { set(a, "1715879000", deep(1, append(tlog, 0, "integratedTime")...)...); return a }, verify.CodeLogInvalid},
 		"proof stripped, relabeled": {stripProofs, verify.CodeLogInvalid},
 		"payload: version": {func(a []any) []any {
@@ -292,6 +302,11 @@ func TestAnswerFiles(t *testing.T) {
 		"none":                 {`{` + schema + `,"answers":{"attestations":{"status":404}}}`, npm.Warned, verify.CodeNoAttestations},
 		"announced, but none":  {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{"dist":{"attestations":{"url":"x"}}}},"attestations":{"status":404}}}`, npm.Denied, verify.CodeProvenanceMissing},
 		"never asked":          {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{}}}}`, npm.Undecided, verify.CodeNoAnswer},
+		"metadata cut":         {`{` + schema + `,"answers":{"metadata":{"status":200,"body":"{\"dist\":{\"attestations\":{"},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
+		"metadata repeats":     {`{` + schema + `,"answers":{"metadata":{"status":200,"body":"{\"dist\":{\"attestations\":{}},\"dist\":{}}"},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
+		"metadata odd":         {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{"dist":{"attestations":["x"]}}},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
+		"metadata plain":       {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{"dist":{}}},"attestations":{"status":404}}}`, npm.Warned, verify.CodeNoAttestations},
+		"any schema":           {`{"schema":"garbage","answers":{"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
 		"service failed":       {`{` + schema + `,"answers":{"attestations":{"status":503}}}`, npm.Undecided, verify.CodeNoAnswer},
 		"no status":            {`{` + schema + `,"answers":{"attestations":{}}}`, npm.Undecided, verify.CodeNoAnswer},
 		"200 without a body":   {`{` + schema + `,"answers":{"attestations":{"status":200}}}`, npm.Denied, verify.CodeAnswerMalformed},
@@ -319,6 +334,48 @@ func TestAnswerFiles(t *testing.T) {
 	results, err := npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{}})
 	if err != nil || results[0].Outcome != npm.Undecided {
 		t.Errorf("no file: %v, %v", results, err)
+	}
+	results, err = npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{npm.FileName(pkg) + "/x": {}}})
+	if err != nil || results[0].Outcome != npm.Undecided {
+		t.Errorf("a folder in place of the file: %v, %v", results, err)
+	}
+}
+
+// TestLockfileCannotHide: what a lockfile's author writes beside a package does
+// not take it out of the check.
+func TestLockfileCannotHide(t *testing.T) {
+	pkg, _ := vectorNamed(t, goodV1)
+	entry := `"node_modules/sigstore":{"version":"2.3.1","resolved":"https://registry.example/sigstore/-/sigstore-2.3.1.tgz","integrity":"` + pkg.Integrity + `"}`
+	for name, c := range map[string]struct {
+		packages string
+		place    string
+		outcome  npm.Outcome
+		code     verify.Code
+	}{
+		"said to be bundled, in nothing":       {`"":{},"node_modules/evil":{"version":"1.0.0","inBundle":true}`, "node_modules/evil", npm.Denied, verify.CodeIntegrityMissing},
+		"said to be bundled, in no bundler":    {`"":{},"node_modules/a":{"version":"1.0.0"},"node_modules/a/node_modules/evil":{"version":"1.0.0","inBundle":true}`, "node_modules/a/node_modules/evil", npm.Denied, verify.CodeIntegrityMissing},
+		"bundled by the project":               {`"":{"bundleDependencies":["evil"]},"node_modules/evil":{"version":"1.0.0","inBundle":true}`, "node_modules/evil", npm.Denied, verify.CodeIntegrityMissing},
+		"really bundled":                       {`"":{},"node_modules/a":{"version":"1.0.0","bundleDependencies":["b"]},"node_modules/a/node_modules/b":{"version":"1.0.0","inBundle":true}`, "node_modules/a/node_modules/b", npm.NotChecked, verify.CodeNotFromRegistry},
+		"wanted by address, as a peer":         {`"":{},` + entry + `,"node_modules/x":{"version":"1.0.0","peerDependencies":{"sigstore":"https://evil.example/s.tgz"}}`, "node_modules/sigstore", npm.Undecided, verify.CodeNoAnswer},
+		"wanted by address, optionally":        {`"":{},` + entry + `,"node_modules/x":{"version":"1.0.0","optionalDependencies":{"sigstore":"https://evil.example/s.tgz"}}`, "node_modules/sigstore", npm.Undecided, verify.CodeNoAnswer},
+		"wanted by the registry's own address": {`"":{"dependencies":{"sigstore":"https://registry.example/sigstore/-/sigstore-2.3.1.tgz"}},` + entry, "node_modules/sigstore", npm.Undecided, verify.CodeNoAnswer},
+		"a folder that was fetched":            {`"":{},"lib":{"name":"sigstore","version":"2.3.1","resolved":"https://registry.example/s.tgz","integrity":"` + pkg.Integrity + `"}`, "lib", npm.Denied, verify.CodeNotFromRegistry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			project, err := lockfile.ParseLockfile([]byte(`{"lockfileVersion":3,"packages":{` + c.packages + `}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			results, err := npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range results {
+				if r.Places[0] == c.place && (r.Outcome != c.outcome || r.Reason.Code != c.code) {
+					t.Errorf("expected %v %s, found %v %v", c.outcome, c.code, r.Outcome, r.Reason)
+				}
+			}
+		})
 	}
 }
 

@@ -111,7 +111,7 @@ func parseAnswer(answer []byte) ([]member, error) {
 		Attestations *[]member `json:"attestations"`
 	}
 	if err := jsonv2.Unmarshal(answer, &doc); err != nil {
-		return nil, malformed("JSON with a list of attestations", err.Error())
+		return nil, malformed("JSON with a list of attestations", attest.JSONError(err).Error())
 	}
 	switch {
 	case doc.Attestations == nil:
@@ -185,7 +185,7 @@ func checkPublish(pkg Package, s statement) (registry string, err error) {
 		Registry string `json:"registry"`
 	}
 	if err := jsonv2.Unmarshal(s.Statement().Predicate, &predicate); err != nil {
-		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: "name, version and registry", Found: err.Error()}
+		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: "name, version and registry", Found: attest.JSONError(err).Error()}
 	}
 	if predicate.Name != pkg.Name || predicate.Version != pkg.Version {
 		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: pkg.String(), Found: fmt.Sprintf("%.200q", predicate.Name+"@"+predicate.Version)}

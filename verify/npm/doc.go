@@ -9,7 +9,8 @@
 //
 // The provenance's predicate is written in the publisher's own job and can say
 // anything. What counts is the certificate, whose fields the CI's identity
-// provider vouches for; the predicate must not contradict it.
+// provider vouches for; in repository, commit, ref, workflow, trigger and ids the
+// predicate must not contradict it.
 //
 // A registry's answer is one document about one package: anything invalid in it
 // denies the package. What a package is expected to be (name, version,

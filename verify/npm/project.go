@@ -98,7 +98,7 @@ func collect(project *lockfile.Project) []*job {
 			continue
 		}
 		// A bundled package has no integrity of its own; one that has is checked.
-		bundled := p.Bundled && p.Integrity == "" && p.Resolved == ""
+		bundled := p.Bundled && p.Bundler != 0 && p.Integrity == "" && p.Resolved == ""
 		k := key{Package{p.Name, p.Version, p.Integrity}, p.Source, bundled}
 		j := byKey[k]
 		if j == nil {
@@ -141,7 +141,9 @@ func (j *job) run(ctx context.Context, checker verify.Checker, answers Answers) 
 	case verify.CodeNoAttestations:
 		j.result.Outcome = Warned
 	case verify.CodeNotFromRegistry:
-		j.result.Outcome = NotChecked
+		if j.source != lockfile.SourceUnknown {
+			j.result.Outcome = NotChecked
+		}
 	default:
 		j.result.Outcome = Denied
 	}
@@ -153,7 +155,8 @@ func (j *job) check(ctx context.Context, checker verify.Checker, answers Answers
 	case j.bundled:
 		return nil, &verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a registry package", Found: "one that lies in its parent's tarball"}
 	case j.source == lockfile.SourceUnknown:
-		return nil, malformed("a source in the lockfile", "none that npm writes")
+		return nil, &verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a source that npm writes", Found: "a lockfile entry that is neither a package nor a folder of the project",
+			Remedy: "look at the entry in the lockfile; let npm write it anew"}
 	case j.source != lockfile.SourceRegistry:
 		return nil, &verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a registry package", Found: j.source.String()}
 	}

@@ -3,8 +3,11 @@ package sigstore
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -29,9 +32,9 @@ type KeyChecker struct {
 }
 
 type pinnedKey struct {
-	id       string // attest.KeyID
-	hint     string // as in bundles
-	verifier *sgverify.Verifier
+	id        string // attest.KeyID
+	hint      string // as in bundles
+	verifiers []*sgverify.Verifier
 }
 
 // NewKeyChecker returns a checker for keys that the caller trusts.
@@ -46,31 +49,50 @@ func NewKeyChecker(keys []crypto.PublicKey) (*KeyChecker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("key %s: %w", id, err)
 		}
-		material, err := keyMaterial(public)
-		if err != nil {
+		key := pinnedKey{id: id, hint: base64.StdEncoding.EncodeToString(sum)}
+		if key.verifiers, err = keyVerifiers(public); err != nil {
 			return nil, fmt.Errorf("key %s: %w", id, err)
 		}
-		verifier, err := sgverify.NewVerifier(material, sgverify.WithNoObserverTimestamps(), sgverify.WithoutStatementPredicate())
-		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", id, err)
-		}
-		c.keys = append(c.keys, pinnedKey{id: id, hint: base64.StdEncoding.EncodeToString(sum), verifier: verifier})
+		c.keys = append(c.keys, key)
 	}
 	return c, nil
 }
 
-// keyMaterial trusts one key, whatever the bundle calls it: which keys are tried
-// is decided here and not by the bundle's hint.
-func keyMaterial(public crypto.PublicKey) (root.TrustedMaterial, error) {
+// keyVerifiers returns a verifier for each way in which a key signs: the default
+// of its kind, and for ECDSA on the larger curves SHA-256 too, which is what
+// cosign and this project use with every curve.
+func keyVerifiers(public crypto.PublicKey) ([]*sgverify.Verifier, error) {
 	if err := attest.CheckPublicKey(public); err != nil {
 		return nil, err
 	}
-	verifier, err := signature.LoadDefaultVerifier(public)
+	usual, err := signature.LoadDefaultVerifier(public)
 	if err != nil {
 		return nil, err
 	}
+	ways := []signature.Verifier{usual}
+	if k, ok := public.(*ecdsa.PublicKey); ok && k.Curve != elliptic.P256() {
+		withSHA256, err := signature.LoadECDSAVerifier(k, crypto.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		ways = append(ways, withSHA256)
+	}
+	var verifiers []*sgverify.Verifier
+	for _, way := range ways {
+		v, err := sgverify.NewVerifier(keyMaterial(way), sgverify.WithNoObserverTimestamps(), sgverify.WithoutStatementPredicate())
+		if err != nil {
+			return nil, err
+		}
+		verifiers = append(verifiers, v)
+	}
+	return verifiers, nil
+}
+
+// keyMaterial trusts one key, whatever the bundle calls it: which keys are tried
+// is decided here and not by the bundle's hint.
+func keyMaterial(verifier signature.Verifier) root.TrustedMaterial {
 	key := root.NewExpiringKey(verifier, time.Time{}, time.Time{})
-	return root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return key, nil }), nil
+	return root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return key, nil })
 }
 
 // Check implements [verify.Checker].
@@ -121,8 +143,14 @@ func (k pinnedKey) verify(env attest.Envelope) error {
 	if err != nil {
 		return err
 	}
-	// The subject is matched by verify.Open, more strictly than sigstore-go does.
-	_, err = k.verifier.Verify(b, sgverify.NewPolicy(sgverify.WithoutArtifactUnsafe(), sgverify.WithKey()))
+	err = errors.New("the key has no verifier")
+	for _, v := range k.verifiers {
+		// The subject is matched by verify.Open, more strictly than sigstore-go does.
+		_, err = v.Verify(b, sgverify.NewPolicy(sgverify.WithoutArtifactUnsafe(), sgverify.WithKey()))
+		if err == nil || codeOf(err) == verify.CodeStatementMalformed {
+			return err
+		}
+	}
 	return err
 }
 

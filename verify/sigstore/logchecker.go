@@ -65,7 +65,9 @@ func (c *LogChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeAttestationMalformed,
 			Expected: "one envelope", Found: "bytes that two parsers read differently"}
 	}
-	return c.verify(e, sgverify.WithoutArtifactUnsafe())
+	// All that is in the bundle must hold: sigstore-go alone would pass over log
+	// entries that it cannot verify.
+	return c.verify(e, max(1, len(e.entries)), sgverify.WithoutArtifactUnsafe())
 }
 
 // CheckArtifact verifies a bundle of either kind, message signature or envelope,
@@ -86,10 +88,11 @@ func (c *LogChecker) CheckArtifact(rawBundle []byte, digests map[string][]byte) 
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeSubjectMismatch,
 			Expected: "a signature over one of the artifact's digests", Found: "one over " + alg}
 	}
-	return c.verify(e, sgverify.WithArtifactDigest(alg, digest))
+	return c.verify(e, 1, sgverify.WithArtifactDigest(alg, digest))
 }
 
-func (c *LogChecker) verify(e *entity, artifact sgverify.ArtifactPolicyOption) (verify.Signature, error) {
+// verify demands a number of verified log entries, each of another log.
+func (c *LogChecker) verify(e *entity, entries int, artifact sgverify.ArtifactPolicyOption) (verify.Signature, error) {
 	key := e.content.PublicKey()
 	if key != nil {
 		if _, err := c.material.PublicKeyVerifier(key.Hint()); err != nil {
@@ -97,7 +100,7 @@ func (c *LogChecker) verify(e *entity, artifact sgverify.ArtifactPolicyOption) (
 				Expected: "a signature by " + c.describeKeys(), Found: "one by " + describeHint(key.Hint())}
 		}
 	}
-	options, err := c.options(e, key != nil)
+	options, err := c.options(e, entries, key != nil)
 	if err != nil {
 		return verify.Signature{}, err
 	}
@@ -110,13 +113,13 @@ func (c *LogChecker) verify(e *entity, artifact sgverify.ArtifactPolicyOption) (
 	if err != nil {
 		return verify.Signature{}, &verify.Refusal{Code: codeOf(err), Expected: "a signature that the trust root vouches for", Found: reason(err)}
 	}
-	return c.signature(e, result)
+	return c.signature(e, entries, result)
 }
 
 // options demands everything that the bundle can be held to: a log entry, each
 // kind of time that it carries, and a certificate timestamp.
-func (c *LogChecker) options(e *entity, byKey bool) ([]sgverify.VerifierOption, error) {
-	options := []sgverify.VerifierOption{sgverify.WithTransparencyLog(1), sgverify.WithoutStatementPredicate()}
+func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.VerifierOption, error) {
+	options := []sgverify.VerifierOption{sgverify.WithTransparencyLog(entries), sgverify.WithoutStatementPredicate()}
 	if !byKey {
 		options = append(options, sgverify.WithSignedCertificateTimestamps(1))
 	}
@@ -134,7 +137,7 @@ func (c *LogChecker) options(e *entity, byKey bool) ([]sgverify.VerifierOption, 
 }
 
 // signature turns what sigstore-go verified into what a policy reads.
-func (c *LogChecker) signature(e *entity, result *sgverify.VerificationResult) (verify.Signature, error) {
+func (c *LogChecker) signature(e *entity, entries int, result *sgverify.VerificationResult) (verify.Signature, error) {
 	var s verify.Signature
 	for _, t := range result.VerifiedTimestamps {
 		kind := "timestamp-authority"
@@ -147,10 +150,13 @@ func (c *LogChecker) signature(e *entity, result *sgverify.VerificationResult) (
 	if len(s.Times) == 0 {
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a trusted time of signing", Found: "none"}
 	}
-	s.LogEntries, s.Proofs = len(e.entries), e.proofs
+	s.LogEntries = entries
+	if entries == len(e.entries) {
+		s.Proofs = e.proofs // else it is not known which of them were verified
+	}
 	// The newest time counts: a promise alone would let a log show an entry to
 	// the signer that it shows to nobody else.
-	if newest := s.Times[len(s.Times)-1].Time; s.Proofs < s.LogEntries && !newest.Before(proofsSince) {
+	if newest := s.Times[len(s.Times)-1].Time; e.proofs < len(e.entries) && !newest.Before(proofsSince) {
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeLogInvalid,
 			Expected: "an inclusion proof for a signature of " + newest.Format(time.RFC3339), Found: "a promise of inclusion only"}
 	}

@@ -1,0 +1,82 @@
+package npm
+
+import (
+	"path"
+	"strings"
+)
+
+// inNodeModules says whether a place is below a node_modules folder; others are
+// folders of the project.
+func inNodeModules(place string) bool { return strings.Contains("/"+place, "/node_modules/") }
+
+func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") }
+
+// settleSources says where each package comes from, once the edges are known:
+// the lockfile alone does not tell a registry's tarball from another one.
+func (p *Project) settleSources() {
+	// A tarball elsewhere is one that somebody requires by this very address. A
+	// package that merely claims to want another by some address says nothing
+	// about what is installed.
+	required := make([]bool, len(p.Packages))
+	for _, from := range p.Packages {
+		for _, e := range from.Edges {
+			to := p.Packages[e.To]
+			if e.Kind != EdgePeer && isURL(e.Spec) && e.Spec == to.Resolved {
+				required[e.To] = true
+			}
+		}
+	}
+	for i := range p.Packages {
+		pkg := &p.Packages[i]
+		resolved := pkg.Resolved
+		switch {
+		case i == 0 || pkg.Link != 0:
+			pkg.Source = SourceWorkspace
+		case !inNodeModules(pkg.Place):
+			if resolved == "" && pkg.Integrity == "" {
+				pkg.Source = SourceWorkspace
+			} // else it says that it was fetched, which no folder of the project is
+		case strings.HasPrefix(resolved, "git+") || strings.HasPrefix(resolved, "git:") || strings.HasPrefix(resolved, "git@"):
+			pkg.Source = SourceGit
+		case strings.HasPrefix(resolved, "file:"):
+			pkg.Source = SourceFile
+		case isURL(resolved) && required[i] && !pkg.registryAddress():
+			pkg.Source = SourceTarball
+		case isURL(resolved) || (resolved == "" && pkg.Version != ""):
+			// npm leaves the address out with omit-lockfile-registry-resolved, and
+			// for bundled packages.
+			pkg.Source = SourceRegistry
+		}
+	}
+}
+
+// registryAddress says whether a package's address has the form that registries
+// use: .../NAME/-/BASENAME-VERSION.tgz.
+func (pkg *Package) registryAddress() bool {
+	address, _, _ := strings.Cut(pkg.Resolved, "?")
+	return strings.HasSuffix(address, "/"+pkg.Name+"/-/"+path.Base(pkg.Name)+"-"+pkg.Version+".tgz")
+}
+
+// findBundlers finds, for packages that are said to be bundled, an installed
+// package above them whose tarball holds others. Without one, "inBundle" is a
+// word in a lockfile: npm fetches such a package like any other.
+func (p *Project) findBundlers(lock lockfile, index map[string]int) {
+	for i := range p.Packages {
+		pkg := &p.Packages[i]
+		if !pkg.Bundled {
+			continue
+		}
+		for place := pkg.Place; ; {
+			at := strings.LastIndex(place, "/node_modules/")
+			if at < 0 {
+				break
+			}
+			place = place[:at]
+			above, ok := index[place]
+			if ok && inNodeModules(place) && lock.Packages[place].bundles() && !p.Packages[above].Bundled {
+				pkg.Bundler = above
+				break
+			}
+		}
+	}
+}

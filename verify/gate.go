@@ -7,9 +7,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"plimsoll.example/attest"
 )
 
@@ -116,20 +116,15 @@ func (g Gate) denials(report *Report, artifact Artifact, attestations int) {
 // openAll opens every attestation, on every core, and keeps their order.
 func (g Gate) openAll(ctx context.Context, artifact Artifact, attestations []Attestation) []opened {
 	results := make([]opened, len(attestations))
-	indexes := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(attestations)) {
-		workers.Go(func() {
-			for i := range indexes {
-				results[i] = g.openOne(ctx, artifact, attestations[i])
-			}
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, a := range attestations {
+		workers.Go(func() error {
+			results[i] = g.openOne(ctx, artifact, a)
+			return nil
 		})
 	}
-	for i := range attestations {
-		indexes <- i
-	}
-	close(indexes)
-	workers.Wait()
+	_ = workers.Wait() // each result carries its own error
 	return results
 }
 

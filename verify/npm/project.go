@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
+	"golang.org/x/sync/errgroup"
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
 )
@@ -52,26 +52,16 @@ type Result struct {
 // panicked, the folder cannot be read).
 func CheckProject(ctx context.Context, checker verify.Checker, project *lockfile.Project, answers Answers) ([]Result, error) {
 	jobs := collect(project)
-	errs := make([]error, len(jobs))
-	indexes := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
-		workers.Go(func() {
-			for i := range indexes {
-				errs[i] = jobs[i].run(ctx, checker, answers)
-			}
-		})
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for _, j := range jobs {
+		workers.Go(func() error { return j.run(ctx, checker, answers) })
 	}
-	for i := range jobs {
-		indexes <- i
+	if err := workers.Wait(); err != nil {
+		return nil, err
 	}
-	close(indexes)
-	workers.Wait()
 	results := make([]Result, len(jobs))
 	for i, j := range jobs {
-		if errs[i] != nil {
-			return nil, fmt.Errorf("checking %s: %w", j.result.Package, errs[i])
-		}
 		results[i] = j.result
 	}
 	return results, nil
@@ -119,7 +109,7 @@ func collect(project *lockfile.Project) []*job {
 func (j *job) run(ctx context.Context, checker verify.Checker, answers Answers) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v", p)
+			err = fmt.Errorf("checking %s: internal error: %v", j.result.Package, p)
 		}
 	}()
 	j.result.Origin, err = j.check(ctx, checker, answers)
@@ -132,7 +122,7 @@ func (j *job) run(ctx context.Context, checker verify.Checker, answers Answers) 
 		if err == nil {
 			err = errors.New("internal error: no origin and no reason")
 		}
-		return err
+		return fmt.Errorf("checking %s: %w", j.result.Package, err)
 	}
 	j.result.Reason = r
 	switch r.Code {

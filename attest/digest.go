@@ -45,7 +45,7 @@ func DigestFile(ctx context.Context, path string) (DigestSet, error) {
 func OpenRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: withoutPath(err)}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: WithoutPath(err)}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%q: expected a file, found %s", path, kindOf(info))

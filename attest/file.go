@@ -20,7 +20,7 @@ func Stage(path string, data []byte, perm fs.FileMode) (*Staged, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
 	if err != nil {
-		return nil, fmt.Errorf("writing %q: %w", path, withoutPath(err))
+		return nil, fmt.Errorf("writing %q: %w", path, WithoutPath(err))
 	}
 	s := &Staged{temporary: f.Name(), final: path}
 	_, err = f.Write(data)
@@ -35,7 +35,7 @@ func Stage(path string, data []byte, perm fs.FileMode) (*Staged, error) {
 	}
 	if err != nil {
 		s.Discard()
-		return nil, fmt.Errorf("writing %q: %w", path, withoutPath(err))
+		return nil, fmt.Errorf("writing %q: %w", path, WithoutPath(err))
 	}
 	return s, nil
 }
@@ -52,9 +52,9 @@ func kindOf(info fs.FileInfo) string {
 	return "a special file"
 }
 
-// withoutPath drops the temporary file's name from an error, which would tell
-// the reader nothing.
-func withoutPath(err error) error {
+// WithoutPath drops the file's name from an error that tells it already, or whose
+// name is a temporary one.
+func WithoutPath(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err

@@ -14,20 +14,12 @@ func JSONError(err error) error {
 	if !errors.As(err, &semantic) || semantic.GoType == nil {
 		return err
 	}
-	kind := "value"
+	kind := semantic.JSONKind.String()
 	switch semantic.JSONKind {
 	case '{':
 		kind = "object"
 	case '[':
 		kind = "list"
-	case '"':
-		kind = "text"
-	case '0':
-		kind = "number"
-	case 't', 'f':
-		kind = "boolean"
-	case 'n':
-		kind = "null"
 	}
 	at := clip(string(semantic.JSONPointer))
 	if at == "" {

@@ -49,7 +49,7 @@ func Lock(ctx context.Context, path string) (*Locked, error) {
 			if waiting.Err() != nil {
 				return nil, fmt.Errorf("waiting for %q: another process held it for %s", name, lockWait)
 			}
-			return nil, fmt.Errorf("locking %q: %w", name, withoutPath(err))
+			return nil, fmt.Errorf("locking %q: %w", name, WithoutPath(err))
 		}
 		// Unlock removes the file, so the one just locked may be gone already:
 		// then somebody else may hold a new one.
@@ -70,12 +70,12 @@ func realPath(path string) (string, error) {
 		if info, lstatErr := os.Lstat(path); lstatErr == nil {
 			return "", fmt.Errorf("writing %q: expected a file or nothing there, found a link to nothing", path)
 		} else if info == nil && !errors.Is(lstatErr, fs.ErrNotExist) {
-			return "", fmt.Errorf("writing %q: %w", path, withoutPath(lstatErr))
+			return "", fmt.Errorf("writing %q: %w", path, WithoutPath(lstatErr))
 		}
 		return path, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("writing %q: %w", path, withoutPath(err))
+		return "", fmt.Errorf("writing %q: %w", path, WithoutPath(err))
 	}
 	return real, nil
 }
@@ -125,7 +125,7 @@ func (l *Locked) read() (old []byte, perm fs.FileMode, err error) {
 		return nil, 0o644, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %q: %w", l.path, withoutPath(err))
+		return nil, 0, fmt.Errorf("reading %q: %w", l.path, WithoutPath(err))
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -133,7 +133,7 @@ func (l *Locked) read() (old []byte, perm fs.FileMode, err error) {
 		old, err = io.ReadAll(f)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %q: %w", l.path, withoutPath(err))
+		return nil, 0, fmt.Errorf("reading %q: %w", l.path, WithoutPath(err))
 	}
 	if text := bytes.TrimSpace(old); len(text) > 0 && text[0] != '{' {
 		return nil, 0, fmt.Errorf("writing %q: expected a file of bundles or nothing there, found another file", l.path)

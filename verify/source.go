@@ -2,10 +2,8 @@ package verify
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +72,7 @@ var attestationSuffixes = []string{".sigstore.json", ".sigstore.jsonl", ".sigsto
 func FromPath(path string) ([]Attestation, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &SourceError{Path: path, Err: withoutPath(err)}
+		return nil, &SourceError{Path: path, Err: attest.WithoutPath(err)}
 	}
 	r := &sourceReader{left: maxSources}
 	if !info.IsDir() {
@@ -83,7 +81,7 @@ func FromPath(path string) ([]Attestation, error) {
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, &SourceError{Path: path, Err: withoutPath(err)}
+		return nil, &SourceError{Path: path, Err: attest.WithoutPath(err)}
 	}
 	var files []string
 	for _, e := range entries {
@@ -105,7 +103,7 @@ type sourceReader struct {
 // error.
 func (r *sourceReader) named(file string) error {
 	if err := r.read(file); err != nil {
-		return &SourceError{Path: file, Err: withoutPath(err)}
+		return &SourceError{Path: file, Err: attest.WithoutPath(err)}
 	}
 	return nil
 }
@@ -115,7 +113,7 @@ func (r *sourceReader) found(files []string) {
 	slices.Sort(files)
 	for _, file := range files {
 		if err := r.read(file); err != nil {
-			r.all = append(r.all, Attestation{Source: file, Problem: withoutPath(err).Error()})
+			r.all = append(r.all, Attestation{Source: file, Problem: attest.WithoutPath(err).Error()})
 		}
 	}
 }
@@ -141,15 +139,6 @@ func (r *sourceReader) read(file string) error {
 	}
 	r.all = append(r.all, here...)
 	return nil
-}
-
-// withoutPath drops the file's name from an error that is told beside it.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // split returns the attestations in a file: its lines if it is named as JSON

@@ -166,6 +166,25 @@ func newFlags(io stdio, name, help string) *pflag.FlagSet {
 	return flags
 }
 
+// formatFlag is text or json.
+type formatFlag string
+
+func addFormat(flags *pflag.FlagSet, format *string) {
+	*format = "text"
+	flags.Var((*formatFlag)(format), "format", "text or json")
+}
+
+func (f *formatFlag) String() string { return string(*f) }
+func (f *formatFlag) Type() string   { return "format" }
+
+func (f *formatFlag) Set(value string) error {
+	if value != "text" && value != "json" {
+		return fmt.Errorf("expected text or json, found %q", value)
+	}
+	*f = formatFlag(value)
+	return nil
+}
+
 // parse parses flags; a mistake is one line that names the flag. A flag that
 // takes one value may be given once: a second --policy must not replace the
 // first without a word.

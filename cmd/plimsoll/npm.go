@@ -50,13 +50,11 @@ func runNPM(ctx context.Context, io stdio, args []string) error {
 	flags.StringVar(&f.integrity, "integrity", "", "the package's integrity, as in a lockfile: sha512-...")
 	flags.StringVar(&f.attestations, "attestations", "", "the registry's answer about the package's attestations")
 	flags.StringVar(&f.offline, "offline", "", "the folder of kept answers")
-	flags.StringVar(&f.format, "format", "text", "text or json")
+	addFormat(flags, &f.format)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	switch {
-	case f.format != "text" && f.format != "json":
-		return usagef("npm: --format: expected text or json, found %q", f.format)
 	case flags.NArg() > 1:
 		return usagef("npm: expected one NAME@VERSION or PATH, found %d", flags.NArg())
 	case f.attestations != "" && f.offline != "":

@@ -50,7 +50,7 @@ func runRelease(ctx context.Context, io stdio, args []string) error {
 	flags.StringVar(&f.sbom, "sbom", "", "the artifact's SBOM, instead of making one")
 	flags.StringVar(&f.source, "source", "", "make the SBOM from this folder")
 	flags.StringVar(&f.policy, "policy", "", "check the result by this policy; the default demands this key, these two statements and this digest")
-	flags.StringVar(&f.format, "format", "text", "text or json")
+	addFormat(flags, &f.format)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -63,8 +63,6 @@ func runRelease(ctx context.Context, io stdio, args []string) error {
 		return usagef("release: --sbom and --source contradict each other; name one")
 	case f.sbom != "" && flags.NArg() > 1:
 		return usagef("release: --sbom is about one ARTIFACT, found %d", flags.NArg())
-	case f.format != "text" && f.format != "json":
-		return usagef("release: --format: expected text or json, found %q", f.format)
 	}
 	return release(ctx, io, f, flags.Args())
 }

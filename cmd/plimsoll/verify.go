@@ -43,7 +43,7 @@ func runVerify(ctx context.Context, io stdio, args []string) error {
 	flags := newFlags(io, "verify", verifyHelp)
 	flags.StringVar(&f.policy, "policy", "", "decide by this policy (required)")
 	flags.StringArrayVar(&f.attestations, "attestations", nil, "read attestations from this file or folder, and not from beside the artifact; may be repeated")
-	flags.StringVar(&f.format, "format", "text", "text or json")
+	addFormat(flags, &f.format)
 	flags.BoolVar(&f.codes, "codes", false, "list the reason codes with meaning and remedy, and do nothing else")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -60,8 +60,6 @@ func runVerify(ctx context.Context, io stdio, args []string) error {
 		return usagef("verify: expected an ARTIFACT")
 	case f.policy == "":
 		return usagef("verify: expected --policy FILE").withHint("no policy is looked for, so that none can be slipped in; plimsoll release writes one to start from")
-	case f.format != "text" && f.format != "json":
-		return usagef("verify: --format: expected text or json, found %q", f.format)
 	}
 	gate, err := openGate(f.policy)
 	if err != nil {

@@ -162,6 +162,10 @@ func ParseLockfile(data []byte) (*Project, error) {
 	}
 	var lock lockfile
 	if err := jsonv2.Unmarshal(data, &lock); err != nil {
+		var odd *jsonv2.SemanticError
+		if errors.As(err, &odd) {
+			return nil, fmt.Errorf("reading lockfile: at %.200q: JSON that no npm writes there (%s)", string(odd.JSONPointer), odd.JSONKind)
+		}
 		return nil, fmt.Errorf("reading lockfile: %w", err)
 	}
 	if lock.LockfileVersion != 2 && lock.LockfileVersion != 3 {

@@ -83,7 +83,7 @@ func (a Answers) attestations(pkg Package) (stored, error) {
 	}
 	if err != nil {
 		// No such file, a folder of that name, a name too long: nobody can tell.
-		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: fmt.Sprintf("the file %.150s", name), Found: withoutPath(err).Error()}
+		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: fmt.Sprintf("the file %.150s", name), Found: attest.WithoutPath(err).Error()}
 	}
 	var file struct {
 		Schema  string         `json:"schema"`
@@ -179,13 +179,4 @@ func announces(metadata *answer) (bool, error) {
 		return true, nil
 	}
 	return false, errors.New("dist.attestations: expected an object")
-}
-
-// withoutPath drops the file's name from an error that is told beside it.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -24,7 +24,7 @@ const (
 	buildTypeGitHub = "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1"
 	buildTypeGitLab = "https://plimsoll.example/buildtypes/gitlab-ci/v1"
 	buildTypeLocal  = "https://plimsoll.example/buildtypes/local/v1"
-	builderGitHub   = "https://github.com/actions/runner/"
+	builderGitHub   = "https://github.com/actions/runner" // and /github-hosted or /self-hosted
 	builderLocal    = "https://plimsoll.example/builders/local"
 )
 
@@ -43,8 +43,9 @@ type Build struct {
 // verifier must give it level 1 at most unless the signer is isolated from it
 // (SLSA v1.0, "Provenance is Authentic").
 //
-// A CI that announces itself but lacks a variable it documents is an error that
-// names the variable.
+// A CI that announces itself but does not say which source, commit and workflow it
+// builds is an error that names the variables; what else it leaves out is left
+// out here.
 func Provenance(getenv func(string) string) (Build, error) {
 	env := &environment{get: getenv}
 	var predicate slsa.ProvenancePredicate
@@ -81,6 +82,17 @@ func (e *environment) need(name string) string {
 	return v
 }
 
+// set returns those of the named variables that are set.
+func (e *environment) set(names map[string]string) map[string]string {
+	values := map[string]string{}
+	for key, name := range names {
+		if v := e.get(name); v != "" {
+			values[key] = v
+		}
+	}
+	return values
+}
+
 // github fills the workflow build type v1 from GitHub's documented default
 // variables (GitHub docs, "Variables reference").
 func (e *environment) github() (slsa.ProvenancePredicate, string) {
@@ -89,24 +101,31 @@ func (e *environment) github() (slsa.ProvenancePredicate, string) {
 	// need not be of the commit that GITHUB_REF names.
 	workflow, ref, _ := strings.Cut(e.need("GITHUB_WORKFLOW_REF"), "@")
 	path := strings.TrimPrefix(workflow, e.get("GITHUB_REPOSITORY")+"/")
-	run := repository + "/actions/runs/" + e.need("GITHUB_RUN_ID") + "/attempts/" + e.need("GITHUB_RUN_ATTEMPT")
+	run := repository + "/actions/runs/" + e.need("GITHUB_RUN_ID")
+	if attempt := e.get("GITHUB_RUN_ATTEMPT"); attempt != "" {
+		run += "/attempts/" + attempt
+	}
 	commit := e.need("GITHUB_SHA")
+	builder := builderGitHub
+	if runner := e.get("RUNNER_ENVIRONMENT"); runner != "" {
+		builder += "/" + runner
+	}
 	return slsa.ProvenancePredicate{
 		BuildDefinition: slsa.ProvenanceBuildDefinition{
 			BuildType: buildTypeGitHub,
 			ExternalParameters: map[string]any{"workflow": map[string]string{
 				"ref": ref, "repository": repository, "path": path,
 			}},
-			InternalParameters: map[string]any{"github": map[string]string{
-				"event_name":          e.need("GITHUB_EVENT_NAME"),
-				"repository_id":       e.need("GITHUB_REPOSITORY_ID"),
-				"repository_owner_id": e.need("GITHUB_REPOSITORY_OWNER_ID"),
-				"runner_environment":  e.need("RUNNER_ENVIRONMENT"),
-			}},
+			InternalParameters: map[string]any{"github": e.set(map[string]string{
+				"event_name":          "GITHUB_EVENT_NAME",
+				"repository_id":       "GITHUB_REPOSITORY_ID",
+				"repository_owner_id": "GITHUB_REPOSITORY_OWNER_ID",
+				"runner_environment":  "RUNNER_ENVIRONMENT",
+			})},
 			ResolvedDependencies: gitCommit(repository, e.need("GITHUB_REF"), commit),
 		},
 		RunDetails: slsa.ProvenanceRunDetails{
-			Builder:       slsa.Builder{ID: builderGitHub + e.get("RUNNER_ENVIRONMENT")},
+			Builder:       slsa.Builder{ID: builder},
 			BuildMetadata: slsa.BuildMetadata{InvocationID: run},
 		},
 	}, "GitHub Actions run " + run
@@ -115,7 +134,10 @@ func (e *environment) github() (slsa.ProvenancePredicate, string) {
 // gitlab fills the gitlab-ci build type v1 from GitLab's predefined variables
 // (GitLab docs, "Predefined CI/CD variables reference").
 func (e *environment) gitlab() (slsa.ProvenancePredicate, string) {
-	project, job := e.need("CI_PROJECT_URL"), e.need("CI_JOB_URL")
+	project, job, builder := e.need("CI_PROJECT_URL"), e.get("CI_JOB_URL"), e.need("CI_SERVER_URL")
+	if runner := e.get("CI_RUNNER_ID"); runner != "" {
+		builder += "/-/runners/" + runner
+	}
 	ref := "refs/heads/" + e.get("CI_COMMIT_REF_NAME")
 	if tag := e.get("CI_COMMIT_TAG"); tag != "" {
 		ref = "refs/tags/" + tag
@@ -133,19 +155,19 @@ func (e *environment) gitlab() (slsa.ProvenancePredicate, string) {
 			ExternalParameters: map[string]string{
 				"source": project, "ref": ref, "config": e.need("CI_CONFIG_PATH"),
 			},
-			InternalParameters: map[string]string{
-				"project_id":  e.need("CI_PROJECT_ID"),
-				"pipeline_id": e.need("CI_PIPELINE_ID"),
-				"job_name":    e.need("CI_JOB_NAME"),
-				"event":       e.need("CI_PIPELINE_SOURCE"),
-			},
+			InternalParameters: e.set(map[string]string{
+				"project_id":  "CI_PROJECT_ID",
+				"pipeline_id": "CI_PIPELINE_ID",
+				"job_name":    "CI_JOB_NAME",
+				"event":       "CI_PIPELINE_SOURCE",
+			}),
 			ResolvedDependencies: gitCommit(project, ref, e.need("CI_COMMIT_SHA")),
 		},
 		RunDetails: slsa.ProvenanceRunDetails{
-			Builder:       slsa.Builder{ID: e.need("CI_SERVER_URL") + "/-/runners/" + e.need("CI_RUNNER_ID")},
+			Builder:       slsa.Builder{ID: builder},
 			BuildMetadata: metadata,
 		},
-	}, "GitLab CI job " + job
+	}, strings.TrimSpace("GitLab CI job " + job)
 }
 
 func local() (slsa.ProvenancePredicate, string) {

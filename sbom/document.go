@@ -152,7 +152,8 @@ func encode(bom *cdx.BOM) ([]byte, error) {
 		return nil, fmt.Errorf("writing SBOM: %w", err)
 	}
 	// The encoder's own indenting takes twice as long.
-	data, err := jsontext.AppendFormat(make([]byte, 0, 2*compact.Len()), compact.Bytes(), jsontext.WithIndent("  "), jsontext.PreserveRawStrings(true))
+	data, err := jsontext.AppendFormat(make([]byte, 0, 2*compact.Len()), compact.Bytes(), jsontext.WithIndent("  "),
+		jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true)) // it was encoded two lines above
 	if err != nil {
 		return nil, fmt.Errorf("writing SBOM: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,12 +121,10 @@ func generateBinary(path string, o Options) (*Document, error) {
 }
 
 func generateNPM(path string, o Options) (*Document, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading build: %w", err)
+	if info, err := os.Stat(path); err == nil && info.Size() > npm.MaxLockfile {
+		return nil, fmt.Errorf("reading lockfile %q: expected at most %d bytes, found %d", path, npm.MaxLockfile, info.Size())
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, npm.MaxLockfile+1))
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading build: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // connect finds the packages that the one at index i requires.
-func (p *Project) connect(i int, item lockItem, index map[string]int) {
+func (p *Project) connect(i int, item *lockItem, index map[string]int) {
 	pkg := &p.Packages[i]
 	if item.Link {
 		return

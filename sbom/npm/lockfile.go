@@ -92,10 +92,10 @@ const (
 
 // lockfile is the JSON of package-lock.json (npm docs, "package-lock.json").
 type lockfile struct {
-	Name            string              `json:"name"`
-	Version         string              `json:"version"`
-	LockfileVersion int                 `json:"lockfileVersion"`
-	Packages        map[string]lockItem `json:"packages"`
+	Name            string               `json:"name"`
+	Version         string               `json:"version"`
+	LockfileVersion int                  `json:"lockfileVersion"`
+	Packages        map[string]*lockItem `json:"packages"`
 }
 
 type lockItem struct {
@@ -121,7 +121,7 @@ type lockItem struct {
 
 // bundles says whether a package's tarball holds others: a list of names, or
 // true for all its dependencies (package.json, "bundleDependencies").
-func (item lockItem) bundles() bool {
+func (item *lockItem) bundles() bool {
 	v := strings.TrimSpace(string(item.BundleDependencies))
 	return v != "" && v != "[]" && v != "false" && v != "null"
 }
@@ -171,8 +171,13 @@ func ParseLockfile(data []byte) (*Project, error) {
 	if lock.LockfileVersion != 2 && lock.LockfileVersion != 3 {
 		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 2 or 3, found %d; npm 7 and later write them", lock.LockfileVersion)
 	}
-	root, ok := lock.Packages[""]
-	if !ok {
+	for place, item := range lock.Packages {
+		if item == nil {
+			return nil, fmt.Errorf("reading lockfile: place %.200q is null", place)
+		}
+	}
+	root := lock.Packages[""]
+	if root == nil {
 		return nil, errors.New(`reading lockfile: expected an entry "" for the project in "packages", found none`)
 	}
 	if root.Name == "" {
@@ -181,7 +186,6 @@ func ParseLockfile(data []byte) (*Project, error) {
 	if root.Version == "" {
 		root.Version = lock.Version
 	}
-	lock.Packages[""] = root
 	return build(lock)
 }
 
@@ -241,7 +245,7 @@ func checkPlace(place string) error {
 	return nil
 }
 
-func describe(place string, item lockItem) Package {
+func describe(place string, item *lockItem) Package {
 	name := item.Name
 	if name == "" {
 		name = nameOfPlace(place)

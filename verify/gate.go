@@ -195,7 +195,7 @@ func (g Gate) wanted(req Requirement) string {
 	for i, k := range signer.Keys {
 		ids[i] = k.ID
 	}
-	return fmt.Sprintf("a %s (%s) signed by %q, key %s", attest.ShortType(req.Type), req.Type, req.SignedBy, strings.Join(ids, " or "))
+	return fmt.Sprintf("one %s (%s) signed by %q, key %s", attest.ShortType(req.Type), req.Type, req.SignedBy, strings.Join(ids, " or "))
 }
 
 func describeSigner(signer Signer, s Signature) string {

@@ -353,6 +353,7 @@ func TestHostileNames(t *testing.T) {
 		"a link to a link":        `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"link":true,"resolved":"node_modules/b"},"node_modules/b":{"link":true,"resolved":"node_modules/a"}}}`,
 		"nested 11,000 deep":      `{"lockfileVersion":3,"x":` + strings.Repeat("[", 11000) + strings.Repeat("]", 11000) + `,"packages":{"":{}}}`,
 		"no project":              `{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}}}`,
+		"a place without end":     `{"lockfileVersion":3,"packages":{"":{},"node_modules/a` + strings.Repeat("/b", 5000) + `":{}}}`,
 		"a null place":            `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":null}}`,
 		"a null project":          `{"lockfileVersion":3,"packages":{"":null}}`,
 		"packages a list":         `{"lockfileVersion":3,"packages":[]}`,

@@ -11,8 +11,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxLockfile bounds a lockfile's bytes.
-const MaxLockfile = 256 << 20
+// MaxLockfile bounds a lockfile's bytes; one of 20,000 packages has about 8 MB.
+const MaxLockfile = 64 << 20
+
+// maxPlace bounds a place, so that looking upwards from it ends soon.
+const maxPlace = 4096
 
 // Names of the lockfiles that are read, in npm's order of preference.
 var LockfileNames = []string{"npm-shrinkwrap.json", "package-lock.json"}
@@ -231,6 +234,9 @@ func build(lock lockfile) (*Project, error) {
 
 // checkPlace refuses places that no npm writes and that would leave the project.
 func checkPlace(place string) error {
+	if len(place) > maxPlace {
+		return fmt.Errorf("place %.100q... is %d bytes long, at most %d are read", place, len(place), maxPlace)
+	}
 	for part := range strings.SplitSeq(place, "/") {
 		if (part == "" && place != "") || part == "." {
 			return fmt.Errorf("place %q is not a clean relative path", place)

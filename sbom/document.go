@@ -144,20 +144,13 @@ var serialSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://plimsoll.examp
 // encode writes the document and derives its serial number from everything else
 // in it: the artifact's digest, the content and the time.
 func encode(bom *cdx.BOM) ([]byte, error) {
-	var compact bytes.Buffer
-	compact.Grow(componentSize * (1 + len(*bom.Components)))
-	encoder := cdx.NewBOMEncoder(&compact, cdx.BOMFileFormatJSON)
+	var indented indenter
+	encoder := cdx.NewBOMEncoder(&indented, cdx.BOMFileFormatJSON)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(bom); err != nil {
 		return nil, fmt.Errorf("writing SBOM: %w", err)
 	}
-	// The encoder's own indenting takes twice as long.
-	data, err := jsontext.AppendFormat(make([]byte, 0, 2*compact.Len()), compact.Bytes(), jsontext.WithIndent("  "),
-		jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true)) // it was encoded two lines above
-	if err != nil {
-		return nil, fmt.Errorf("writing SBOM: %w", err)
-	}
-	data = append(data, '\n')
+	data := append(indented.json, '\n')
 	// The schema's order puts the placeholder before anything from outside.
 	at := bytes.Index(data, []byte(placeholderSerial))
 	if at < 0 {
@@ -168,8 +161,16 @@ func encode(bom *cdx.BOM) ([]byte, error) {
 	return data, nil
 }
 
-// componentSize is about what a component takes in JSON, to allocate once.
-const componentSize = 700
+// An indenter indents the document that the encoder writes to it, in one piece.
+// The encoder's own indenting takes twice as long.
+type indenter struct{ json []byte }
+
+func (i *indenter) Write(compact []byte) (int, error) {
+	var err error
+	i.json, err = jsontext.AppendFormat(make([]byte, 0, 2*len(compact)), compact, jsontext.WithIndent("  "),
+		jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true)) // it was encoded just now
+	return len(compact), err
+}
 
 func hashArtifact(f io.ReadSeeker, name string) (*Artifact, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -134,6 +134,13 @@ func runNPMProject(ctx context.Context, io stdio, f npmFlags, path string) error
 		return failed(fmt.Errorf("reading kept answers: expected a folder, found a file: %q", f.offline))
 	}
 	project, err := readLockfile(path)
+	var refused *exitError
+	if errors.As(err, &refused) && refused.code == exitNo && f.format == "json" {
+		// A no has a document, whatever it is about.
+		if err := writeJSON(io.out, npmJSON{Schema: npmSchema, Exit: exitNo, Packages: []npm.Result{}, Error: refused.Error()}); err != nil {
+			return failed(fmt.Errorf("writing the report: %w", err))
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ type npmJSON struct {
 	TrustRoot  string         `json:"trustRoot"` // digest
 	Counts     map[string]int `json:"counts"`    // by outcome
 	NotChecked []string       `json:"notChecked"`
-	Packages   []npm.Result   `json:"packages"` // by name and version
+	Packages   []npm.Result   `json:"packages"`        // by name and version
+	Error      string         `json:"error,omitempty"` // why the lockfile as a whole is denied
 }
 
 func printNPMJSON(w io.Writer, root *sigstore.Root, code int, results []npm.Result) error {

@@ -121,8 +121,9 @@ func generateBinary(path string, o Options) (*Document, error) {
 }
 
 func generateNPM(path string, o Options) (*Document, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > npm.MaxLockfile {
-		return nil, fmt.Errorf("reading lockfile %q: expected at most %d bytes, found %d", path, npm.MaxLockfile, info.Size())
+	// Before it is opened: a pipe or a device could be read for ever.
+	if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || info.Size() > npm.MaxLockfile) {
+		return nil, fmt.Errorf("reading lockfile %q: expected a file of at most %d bytes, found %s of %d", path, npm.MaxLockfile, info.Mode(), info.Size())
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

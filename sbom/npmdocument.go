@@ -32,7 +32,7 @@ func npmDocument(p *npm.Project, o Options) (*Document, error) {
 	refs := npmRefs(p, groups)
 	missing := map[int][]string{}
 	for _, m := range p.Missing {
-		missing[groupOf[m.From]] = append(missing[groupOf[m.From]], m.Name+"@"+m.Spec)
+		missing[groupOf[m.From]] = append(missing[groupOf[m.From]], m.Name+"@"+specWithoutUser(m.Spec))
 	}
 	nodes := make([]*node, len(groups))
 	for i, g := range groups {
@@ -57,7 +57,7 @@ func npmDocument(p *npm.Project, o Options) (*Document, error) {
 	root, nodes := nodes[0], nodes[1:]
 	var gaps []string
 	for _, m := range p.Missing {
-		gaps = append(gaps, fmt.Sprintf("%q requires %s@%s, which the lockfile lacks", p.Packages[m.From].Place, m.Name, m.Spec))
+		gaps = append(gaps, fmt.Sprintf("%q requires %s@%s, which the lockfile lacks", p.Packages[m.From].Place, m.Name, specWithoutUser(m.Spec)))
 	}
 	return seal(root, nodes, gaps, o)
 }
@@ -68,7 +68,7 @@ func groupPlaces(p *npm.Project) (groups []npmGroup, groupOf []int) {
 	groupOf = make([]int, len(p.Packages))
 	byKey := map[npmKey]int{}
 	for i, pkg := range p.Packages {
-		if pkg.Link != 0 {
+		if pkg.IsLink {
 			continue
 		}
 		key := npmKey{name: pkg.Name, version: pkg.Version, integrity: pkg.Integrity}
@@ -88,7 +88,7 @@ func groupPlaces(p *npm.Project) (groups []npmGroup, groupOf []int) {
 		groupOf[i] = g
 	}
 	for i, pkg := range p.Packages {
-		if pkg.Link != 0 {
+		if pkg.IsLink {
 			groupOf[i] = groupOf[pkg.Link]
 		}
 	}
@@ -130,9 +130,16 @@ func npmPURL(pkg npm.Package, root bool) string {
 		if !strings.HasPrefix(vcs, "git+") {
 			vcs = "git+" + vcs
 		}
-		qualifiers = packageurl.Qualifiers{{Key: "vcs_url", Value: withoutUser(vcs)}}
+		if vcs = withoutUser(vcs); vcs == "" {
+			return "" // an empty qualifier would name whatever a registry has
+		}
+		qualifiers = packageurl.Qualifiers{{Key: "vcs_url", Value: vcs}}
 	case npm.SourceTarball:
-		qualifiers = packageurl.Qualifiers{{Key: "download_url", Value: withoutUser(pkg.Resolved)}}
+		address := withoutUser(pkg.Resolved)
+		if address == "" {
+			return ""
+		}
+		qualifiers = packageurl.Qualifiers{{Key: "download_url", Value: address}}
 	case npm.SourceRegistry:
 	default:
 		if !root || pkg.Version == "" {
@@ -190,6 +197,9 @@ func npmProperties(c *cdx.Component, p *npm.Project, g npmGroup) {
 	if all(func(pkg npm.Package) bool { return pkg.Bundled }) {
 		addProperty(c, "cdx:npm:package:bundled", "true")
 	}
+	if all(func(pkg npm.Package) bool { return pkg.Extraneous }) {
+		addProperty(c, "cdx:npm:package:extraneous", "true")
+	}
 	if all(func(pkg npm.Package) bool { return pkg.Dev }) {
 		addProperty(c, "cdx:npm:package:development", "true")
 	}
@@ -208,7 +218,7 @@ func npmScope(p *npm.Project, g npmGroup) cdx.Scope {
 	scope := cdx.ScopeExcluded
 	for _, i := range g.places {
 		switch pkg := p.Packages[i]; {
-		case pkg.Dev:
+		case pkg.Dev || pkg.Extraneous:
 		case pkg.Optional:
 			if scope == cdx.ScopeExcluded {
 				scope = cdx.ScopeOptional
@@ -237,16 +247,38 @@ func distribution(pkg npm.Package) string {
 	return ""
 }
 
-// withoutUser drops user names and passwords from an address; "" if it is none.
+// withoutUser drops user names, which may be tokens, and passwords from an
+// address, but for the user git of ssh; "" if it is no address. npm writes
+// HOST:PATH behind git+ssh://, which no URL has; it becomes HOST/PATH.
 func withoutUser(address string) string {
 	u, err := url.Parse(address)
+	if err != nil {
+		scheme, rest, _ := strings.Cut(address, "://")
+		host, path, scp := strings.Cut(rest, ":")
+		if !scp || strings.Contains(host, "/") {
+			return ""
+		}
+		u, err = url.Parse(scheme + "://" + host + "/" + path)
+	}
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		return ""
 	}
-	if _, secret := u.User.Password(); secret || (u.User != nil && strings.HasPrefix(u.Scheme, "http")) {
+	if _, secret := u.User.Password(); secret || u.User.Username() != "git" || !strings.HasSuffix(u.Scheme, "ssh") {
 		u.User = nil
 	}
 	return u.String()
+}
+
+// specWithoutUser does the same to what a package requires, where that is an
+// address.
+func specWithoutUser(spec string) string {
+	if !strings.Contains(spec, "@") || !strings.Contains(spec, ":") {
+		return spec
+	}
+	if address := withoutUser(spec); address != "" {
+		return address
+	}
+	return "(an address)"
 }
 
 // integrityAlgorithms are the SRI algorithms, strongest first (W3C Subresource
@@ -254,8 +286,9 @@ func withoutUser(address string) string {
 var integrityAlgorithms = []struct {
 	prefix string
 	name   cdx.HashAlgorithm
+	length int
 }{
-	{"sha512-", cdx.HashAlgoSHA512}, {"sha384-", cdx.HashAlgoSHA384}, {"sha256-", cdx.HashAlgoSHA256}, {"sha1-", cdx.HashAlgoSHA1},
+	{"sha512-", cdx.HashAlgoSHA512, 64}, {"sha384-", cdx.HashAlgoSHA384, 48}, {"sha256-", cdx.HashAlgoSHA256, 32}, {"sha1-", cdx.HashAlgoSHA1, 20},
 }
 
 func integrityHashes(integrity string) []cdx.Hash {
@@ -267,7 +300,7 @@ func integrityHashes(integrity string) []cdx.Hash {
 				continue
 			}
 			encoded, _, _ = strings.Cut(encoded, "?")
-			if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil {
+			if raw, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(raw) == a.length {
 				hashes = append(hashes, cdx.Hash{Algorithm: a.name, Value: hex.EncodeToString(raw)})
 			}
 		}

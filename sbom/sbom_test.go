@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -314,6 +315,49 @@ func TestMissingIsSaid(t *testing.T) {
 	if !slices.Equal(d.Metadata.Component.property("plimsoll:npm:missing"), []string{"gone@^2"}) || d.Compositions[1].Aggregate != "incomplete" {
 		t.Errorf("found %+v", d)
 	}
+}
+
+// TestAddresses: tokens stay out, addresses that no URL has become ones, and what
+// cannot be named is not named after a registry's package; a digest of another
+// length is none.
+func TestAddresses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "package-lock.json")
+	lock := `{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{
+		"":{"name":"r","version":"1.0.0","dependencies":{"gone":"git+https://TOKEN@example.com/o/gone.git","a":"1","b":"1","c":"1","d":"1"}},
+		"node_modules/a":{"version":"1.0.0","resolved":"git+https://TOKEN@example.com/o/a.git#0123"},
+		"node_modules/b":{"version":"1.0.0","resolved":"git+ssh://git@example.com:o/b.git#4567"},
+		"node_modules/c":{"version":"1.0.0","resolved":"https://user:TOKEN@example.com/c.tgz","integrity":"sha512-AAAA"},
+		"node_modules/d":{"version":"1.0.0","resolved":"git+ssh://git@[bad/d.git#89"}}}`
+	if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := sbom.Generate(context.Background(), path, sbom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(doc.JSON())+strings.Join(doc.Gaps, " "), "TOKEN") {
+		t.Errorf("a token is in %s %v", doc.JSON(), doc.Gaps)
+	}
+	want := map[string]string{
+		"a": "pkg:npm/a@1.0.0?vcs_url=git%2Bhttps://example.com/o/a.git%230123",
+		"b": "pkg:npm/b@1.0.0?vcs_url=git%2Bssh://git%40example.com/o/b.git%234567",
+		"c": "pkg:npm/c@1.0.0?download_url=https://example.com/c.tgz",
+		"d": "",
+	}
+	for _, c := range parse(t, doc.JSON()).Components {
+		if got, err := url.QueryUnescape(c.PURL); err != nil || got != unescape(t, want[c.Name]) || len(c.Hashes) > 0 {
+			t.Errorf("%s: expected %s, found %s, hashes %v", c.Name, want[c.Name], c.PURL, c.Hashes)
+		}
+	}
+}
+
+func unescape(t *testing.T, s string) string {
+	t.Helper()
+	u, err := url.QueryUnescape(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // TestHostileNames: what a lockfile can put into names stays data.

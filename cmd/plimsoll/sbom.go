@@ -76,7 +76,7 @@ func sbomOptions() (sbom.Options, error) {
 	o := sbom.Options{Tool: sbom.Tool{Name: "plimsoll", Version: version()}, ModCache: moduleCache()}
 	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
 		seconds, err := strconv.ParseInt(epoch, 10, 64)
-		if err != nil || seconds < 0 {
+		if err != nil || seconds < 0 || time.Unix(seconds, 0).UTC().Year() > 9999 {
 			return o, usagef("SOURCE_DATE_EPOCH: expected seconds since 1970, found %q", epoch)
 		}
 		o.Time = time.Unix(seconds, 0).UTC()

@@ -2,12 +2,16 @@ package npm
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // connect finds the packages that the one at index i requires.
-func (p *Project) connect(i int, item *lockItem, index map[string]int) {
+func (p *Project) connect(i int, item *lockItem, index map[string]int, names map[string]bool) {
 	pkg := &p.Packages[i]
 	if item.Link {
 		return
@@ -20,9 +24,13 @@ func (p *Project) connect(i int, item *lockItem, index map[string]int) {
 				continue
 			}
 			seen[name] = true
-			if to, ok := resolve(pkg.Place, name, index, buf); ok {
-				if link := p.Packages[to].Link; link != 0 {
-					to = link
+			to, ok := 0, names[name] // what lies nowhere need not be looked for everywhere
+			if ok {
+				to, ok = resolve(pkg.Place, name, index, buf)
+			}
+			if ok {
+				if p.Packages[to].IsLink {
+					to = p.Packages[to].Link
 				}
 				pkg.Edges = append(pkg.Edges, Edge{Name: name, Spec: spec, Kind: kind, To: to})
 			} else if !mayLack(name) {
@@ -47,30 +55,51 @@ func (p *Project) connect(i int, item *lockItem, index map[string]int) {
 }
 
 // connectWorkspaces makes the project depend on its workspaces, which npm
-// installs with it though nothing need require them. A workspace is a folder of
-// the project that a link in node_modules stands for; one that is required by
-// its path ("file:") is a dependency of whoever does.
-func (p *Project) connectWorkspaces() {
-	byPath := map[int]bool{}
+// installs with it though nothing need require them: the folders that its
+// package.json lists.
+func (p *Project) connectWorkspaces(patterns []string) {
 	have := map[int]bool{}
-	for i, pkg := range p.Packages {
-		for _, e := range pkg.Edges {
-			if strings.HasPrefix(e.Spec, "file:") {
-				byPath[e.To] = true
-			}
-			if i == 0 {
-				have[e.To] = true
-			}
-		}
-	}
 	root := &p.Packages[0]
+	for _, e := range root.Edges {
+		have[e.To] = true
+	}
 	for _, pkg := range p.Packages {
-		if to := pkg.Link; to != 0 && !byPath[to] && !have[to] {
-			have[to] = true
-			root.Edges = append(root.Edges, Edge{Name: pkg.Name, Kind: EdgeWorkspace, To: to})
+		if !pkg.IsLink || pkg.Link == 0 || have[pkg.Link] || !matchesAny(patterns, p.Packages[pkg.Link].Place) {
+			continue
 		}
+		have[pkg.Link] = true
+		root.Edges = append(root.Edges, Edge{Name: pkg.Name, Kind: EdgeWorkspace, To: pkg.Link})
 	}
 	slices.SortFunc(root.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// workspacePatterns reads package.json's "workspaces": a list of patterns, or an
+// object that holds one under "packages".
+func workspacePatterns(raw jsontext.Value) []string {
+	var list []string
+	var object struct {
+		Packages []string `json:"packages"`
+	}
+	if len(raw) == 0 || jsonv2.Unmarshal(raw, &list) == nil {
+		return list
+	}
+	if jsonv2.Unmarshal(raw, &object) != nil {
+		return nil
+	}
+	return object.Packages
+}
+
+// matchesAny says whether a folder is named by a pattern, in which * stands for
+// one part and ** for any.
+func matchesAny(patterns []string, place string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/")
+		if before, _, deep := strings.Cut(pattern, "**"); deep {
+			return strings.HasPrefix(place, before)
+		}
+		ok, err := path.Match(pattern, place)
+		return ok && err == nil
+	})
 }
 
 func compareMissing(a, b MissingEdge) int {
@@ -93,8 +122,8 @@ func resolve(place, name string, index map[string]int, buf []byte) (int, bool) {
 		if i, ok := index[string(buf)]; ok { // no copy is made for a look-up
 			return i, true
 		}
-		if place == "" {
-			return 0, false
+		if place == "" || place == ".." || strings.HasSuffix(place, "/..") {
+			return 0, false // above the project, or above a folder outside it
 		}
 		up := strings.LastIndexByte(place, '/')
 		place = place[:max(up, 0)]

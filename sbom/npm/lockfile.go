@@ -30,19 +30,21 @@ type Project struct {
 
 // A Package is one place in a lockfile.
 type Package struct {
-	Place     string // "", "node_modules/a", "packages/b"
-	Name      string // the package's own name, also under an alias
-	Version   string
-	Resolved  string // where it was fetched from; "" if the lockfile leaves it out
-	Integrity string // SRI
-	License   string // as written: an SPDX expression, or anything
-	Source    Source
-	Dev       bool // reachable through dev dependencies only
-	Optional  bool // may be absent
-	Peer      bool
-	Bundled   bool // said to come in another package's tarball
-	Bundler   int  // index of the package whose tarball it can lie in; 0: there is none
-	Link      int  // index of the package this place stands for; 0: it is no link
+	Place      string // "", "node_modules/a", "packages/b"
+	Name       string // the package's own name, also under an alias
+	Version    string
+	Resolved   string // where it was fetched from; "" if the lockfile leaves it out
+	Integrity  string // SRI
+	License    string // as written: an SPDX expression, or anything
+	Source     Source
+	Dev        bool // reachable through dev dependencies only
+	Optional   bool // may be absent
+	Peer       bool
+	Bundled    bool // said to come in another package's tarball
+	Bundler    int  // index of the package whose tarball it can lie in; 0: there is none
+	IsLink     bool // the place stands for another
+	Link       int  // index of that one
+	Extraneous bool // installed, and required by nothing
 
 	HasInstallScript bool
 	Deprecated       string
@@ -113,6 +115,8 @@ type lockItem struct {
 	DevOptional          bool              `json:"devOptional"`
 	Peer                 bool              `json:"peer"`
 	InBundle             bool              `json:"inBundle"`
+	Extraneous           bool              `json:"extraneous"`
+	Workspaces           jsontext.Value    `json:"workspaces"`
 	HasInstallScript     bool              `json:"hasInstallScript"`
 	Deprecated           flexible          `json:"deprecated"`
 	Dependencies         map[string]string `json:"dependencies"`
@@ -183,6 +187,9 @@ func ParseLockfile(data []byte) (*Project, error) {
 	if root == nil {
 		return nil, errors.New(`reading lockfile: expected an entry "" for the project in "packages", found none`)
 	}
+	if root.Link {
+		return nil, errors.New(`reading lockfile: the entry "" for the project is a link`)
+	}
 	if root.Name == "" {
 		root.Name = lock.Name
 	}
@@ -216,16 +223,22 @@ func build(lock lockfile) (*Project, error) {
 			continue
 		}
 		target, ok := index[string(item.Resolved)]
-		if !ok || target == 0 || lock.Packages[string(item.Resolved)].Link || target == i {
+		if !ok || lock.Packages[string(item.Resolved)].Link || target == i {
 			return nil, fmt.Errorf("reading lockfile: %q links to %q, which is not there", place, item.Resolved)
 		}
-		p.Packages[i].Link = target
+		p.Packages[i].IsLink, p.Packages[i].Link = true, target
 		p.Packages[i].Version = p.Packages[target].Version
 	}
-	for i, place := range places {
-		p.connect(i, lock.Packages[place], index)
+	names := map[string]bool{} // that something lies under
+	for _, place := range places {
+		if inNodeModules(place) {
+			names[nameOfPlace(place)] = true
+		}
 	}
-	p.connectWorkspaces()
+	for i, place := range places {
+		p.connect(i, lock.Packages[place], index, names)
+	}
+	p.connectWorkspaces(workspacePatterns(lock.Packages[""].Workspaces))
 	slices.SortFunc(p.Missing, compareMissing)
 	p.settleSources()
 	p.findBundlers(lock, index)
@@ -259,7 +272,7 @@ func describe(place string, item *lockItem) Package {
 	return Package{
 		Place: place, Name: name, Version: item.Version,
 		Resolved: string(item.Resolved), Integrity: item.Integrity, License: string(item.License),
-		Dev: item.Dev, Optional: item.Optional || item.DevOptional, Peer: item.Peer, Bundled: item.InBundle,
+		Dev: item.Dev, Optional: item.Optional || item.DevOptional, Peer: item.Peer, Bundled: item.InBundle, Extraneous: item.Extraneous,
 		HasInstallScript: item.HasInstallScript, Deprecated: string(item.Deprecated),
 	}
 }
@@ -270,5 +283,9 @@ func nameOfPlace(place string) string {
 	if i := strings.LastIndex(place, "node_modules/"); i >= 0 {
 		return place[i+len("node_modules/"):]
 	}
-	return place[strings.LastIndex(place, "/")+1:]
+	parts := strings.Split(place, "/")
+	if n := len(parts); n >= 2 && strings.HasPrefix(parts[n-2], "@") {
+		return parts[n-2] + "/" + parts[n-1] // the folder of a scope, as npm names it
+	}
+	return parts[len(parts)-1]
 }

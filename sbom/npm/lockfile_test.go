@@ -116,7 +116,7 @@ func TestEdgesAgainstOracle(t *testing.T) {
 // called my_node_modules is no node_modules, and a workspace sees its own first.
 func TestNearestWins(t *testing.T) {
 	p, err := npm.ParseLockfile([]byte(`{"name":"r","lockfileVersion":3,"packages":{
-		"": {"dependencies":{"a":"1","b":"1"}},
+		"": {"dependencies":{"a":"1","b":"1"},"workspaces":{"packages":["./my_*/"]}},
 		"node_modules/a": {"version":"1.0.0","dependencies":{"b":"2"}},
 		"node_modules/a/node_modules/b": {"version":"2.0.0","dependencies":{"c":"1"}},
 		"node_modules/b": {"version":"1.0.0"},
@@ -145,6 +145,48 @@ func TestNearestWins(t *testing.T) {
 	}
 }
 
+// TestFolders: folders outside the project do not see its packages, a scope's
+// folder keeps its scope, only what the project lists is a workspace, and a
+// project may require itself.
+func TestFolders(t *testing.T) {
+	p, err := npm.ParseLockfile([]byte(`{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{
+		"": {"name":"r","dependencies":{"r":"file:.","out":"file:../out"},"workspaces":["packages/**"]},
+		"node_modules/ms": {"version":"1.0.0"},
+		"node_modules/r": {"resolved":"","link":true},
+		"node_modules/out": {"resolved":"../out","link":true},
+		"../out": {"version":"0.1.0","dependencies":{"ms":"2.1.3"}},
+		"packages/@acme/core": {"version":"1.0.0","dependencies":{"lib":"file:../../../lib"}},
+		"node_modules/@acme/core": {"resolved":"packages/@acme/core","link":true},
+		"node_modules/lib": {"resolved":"lib","link":true},
+		"lib": {"version":"1.0.0"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges := map[string]bool{}
+	for _, pkg := range p.Packages {
+		for _, e := range pkg.Edges {
+			edges[pkg.Place+" -> "+p.Packages[e.To].Place] = true
+		}
+		if pkg.Place == "packages/@acme/core" && pkg.Name != "@acme/core" {
+			t.Errorf("found name %s", pkg.Name)
+		}
+	}
+	for edge, want := range map[string]bool{
+		" -> ": true, " -> ../out": true, " -> packages/@acme/core": true, "packages/@acme/core -> lib": true,
+		"../out -> node_modules/ms": false, " -> lib": false,
+	} {
+		if edges[edge] != want {
+			t.Errorf("edge %q: expected %v, found %v", edge, want, edges[edge])
+		}
+	}
+	if len(p.Missing) != 1 || p.Missing[0].Name != "ms" {
+		t.Errorf("missing: %+v", p.Missing)
+	}
+	if _, err := npm.ParseLockfile([]byte(`{"lockfileVersion":3,"packages":{"":{"link":true,"resolved":"node_modules/a"},"node_modules/a":{"version":"1.0.0"}}}`)); err == nil {
+		t.Error("a project that is a link: accepted")
+	}
+}
+
 func TestSources(t *testing.T) {
 	p, err := npm.ParseLockfile([]byte(`{"name":"r","lockfileVersion":3,"packages":{
 		"": {"dependencies":{"tar":"https://example.com/tar.tgz","reg":"1","git":"github:a/b","file":"file:x.tgz","bare":"1","alias":"npm:real@1"}},
@@ -153,6 +195,7 @@ func TestSources(t *testing.T) {
 		"node_modules/git": {"version":"1.0.0","resolved":"git+ssh://git@github.com/a/b.git#0123456789012345678901234567890123456789"},
 		"node_modules/file": {"version":"1.0.0","resolved":"file:x.tgz","integrity":"sha512-AA=="},
 		"node_modules/bare": {"version":"1.0.0","integrity":"sha512-AA=="},
+		"node_modules/override": {"version":"1.0.0","resolved":"https://example.com/fork.tgz","integrity":"sha512-AA=="},
 		"node_modules/alias": {"name":"real","version":"1.0.0","integrity":"sha512-AA=="},
 		"node_modules/odd": {"version":"1.0.0","resolved":"ftp://x"}}}`))
 	if err != nil {
@@ -161,7 +204,8 @@ func TestSources(t *testing.T) {
 	for _, pkg := range p.Packages {
 		want := map[string]npm.Source{
 			"": npm.SourceWorkspace, "node_modules/tar": npm.SourceTarball, "node_modules/reg": npm.SourceRegistry,
-			"node_modules/git": npm.SourceGit, "node_modules/file": npm.SourceFile, "node_modules/bare": npm.SourceRegistry,
+			"node_modules/override": npm.SourceTarball,
+			"node_modules/git":      npm.SourceGit, "node_modules/file": npm.SourceFile, "node_modules/bare": npm.SourceRegistry,
 			"node_modules/alias": npm.SourceRegistry, "node_modules/odd": npm.SourceUnknown,
 		}[pkg.Place]
 		if pkg.Source != want {

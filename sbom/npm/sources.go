@@ -11,26 +11,15 @@ func inNodeModules(place string) bool { return strings.Contains("/"+place, "/nod
 
 func isURL(s string) bool { return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") }
 
-// settleSources says where each package comes from, once the edges are known:
-// the lockfile alone does not tell a registry's tarball from another one.
+// settleSources says where each package comes from. A registry's tarball is told
+// from another by its address, not by what somebody claims to require: that says
+// nothing about what is installed.
 func (p *Project) settleSources() {
-	// A tarball elsewhere is one that somebody requires by this very address. A
-	// package that merely claims to want another by some address says nothing
-	// about what is installed.
-	required := make([]bool, len(p.Packages))
-	for _, from := range p.Packages {
-		for _, e := range from.Edges {
-			to := p.Packages[e.To]
-			if e.Kind != EdgePeer && isURL(e.Spec) && e.Spec == to.Resolved {
-				required[e.To] = true
-			}
-		}
-	}
 	for i := range p.Packages {
 		pkg := &p.Packages[i]
 		resolved := pkg.Resolved
 		switch {
-		case i == 0 || pkg.Link != 0:
+		case i == 0 || pkg.IsLink:
 			pkg.Source = SourceWorkspace
 		case !inNodeModules(pkg.Place):
 			if resolved == "" && pkg.Integrity == "" {
@@ -40,7 +29,7 @@ func (p *Project) settleSources() {
 			pkg.Source = SourceGit
 		case strings.HasPrefix(resolved, "file:"):
 			pkg.Source = SourceFile
-		case isURL(resolved) && required[i] && !pkg.registryAddress():
+		case isURL(resolved) && !pkg.registryAddress():
 			pkg.Source = SourceTarball
 		case isURL(resolved) || (resolved == "" && pkg.Version != ""):
 			// npm leaves the address out with omit-lockfile-registry-resolved, and

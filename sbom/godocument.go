@@ -11,28 +11,27 @@ import (
 
 // goDocument writes the document of a Go build.
 func goDocument(b *golang.Build, o Options) (*Document, error) {
-	refs := map[string]string{}
+	refs := map[string]string{} // key -> bom-ref
 	for _, m := range b.Modules {
-		refs[m.Path] = goPURL(m, "")
+		refs[m.Key()] = goPURL(m, "")
 	}
 	subpath := ""
 	if rest, ok := strings.CutPrefix(b.Package, b.Main.Path+"/"); ok {
 		subpath = rest
 	}
-	root := goNode(b.Main, goPURL(b.Main, subpath), refs)
+	refs[b.Main.Key()] = goPURL(b.Main, subpath) // a dependency may import the main module back
+	root := goNode(b.Main, refs)
 	root.component.Type = cdx.ComponentTypeApplication
-	if b.Main.EdgesUnknown != "" {
-		root.partial = true
-	}
 	describeGoBuild(&root.component, b)
 	nodes := make([]*node, len(b.Modules))
 	for i, m := range b.Modules {
-		nodes[i] = goNode(m, refs[m.Path], refs)
+		nodes[i] = goNode(m, refs)
 	}
 	return seal(root, nodes, b.Gaps, o)
 }
 
-func goNode(m golang.Module, ref string, refs map[string]string) *node {
+func goNode(m golang.Module, refs map[string]string) *node {
+	ref := refs[m.Key()]
 	c := cdx.Component{
 		BOMRef: ref, Type: cdx.ComponentTypeLibrary,
 		Name: m.Path, Version: m.Version, PackageURL: ref, Scope: cdx.ScopeRequired,
@@ -52,7 +51,7 @@ func goNode(m golang.Module, ref string, refs map[string]string) *node {
 		addProperty(&c, "plimsoll:version:unknown", whyNoVersion(m))
 	}
 	addProperty(&c, "plimsoll:dependencies:unknown", m.EdgesUnknown)
-	n := &node{component: c, unknown: m.EdgesUnknown}
+	n := &node{component: c, unknown: m.EdgesUnknown, partial: m.EdgesPartial}
 	for _, e := range m.Edges {
 		n.edges = append(n.edges, refs[e])
 	}

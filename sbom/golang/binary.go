@@ -1,10 +1,12 @@
 package golang
 
 import (
+	"cmp"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,9 +53,17 @@ func ReadBinary(r io.ReaderAt, modCache string) (build *Build, err error) {
 		b.Modules = append(b.Modules, m)
 	}
 	b.Modules = append(b.Modules, Module{Path: Std, Version: b.GoVersion})
-	slices.SortFunc(b.Modules, func(a, c Module) int { return strings.Compare(a.Path, c.Path) })
+	b.Modules = distinct(b.Modules)
 	b.connect(modCache)
 	return b, nil
+}
+
+// distinct sorts modules and drops what is linked under two names.
+func distinct(modules []Module) []Module {
+	slices.SortFunc(modules, func(a, b Module) int {
+		return cmp.Or(strings.Compare(a.Key(), b.Key()), strings.Compare(a.Required, b.Required))
+	})
+	return slices.CompactFunc(modules, func(a, b Module) bool { return a.Key() == b.Key() })
 }
 
 // known drops "(devel)", which is no version.
@@ -68,7 +78,7 @@ func known(version string) string {
 // development version into "".
 func releaseOf(goVersion string) string {
 	release, _, _ := strings.Cut(strings.TrimPrefix(goVersion, "go"), " ")
-	if release == "" || release[0] < '0' || release[0] > '9' {
+	if release == "" || release[0] < '0' || release[0] > '9' || strings.Contains(release, "devel") {
 		return ""
 	}
 	return release
@@ -83,83 +93,98 @@ func replaced(m Module, path, version, sum string) Module {
 	return Module{Path: path, Version: version, Sum: sum, Required: m.Path, RequiredVersion: m.Version}
 }
 
-// unknownEdges is why a binary's edges are not all known.
+// Why a binary's edges are not, or not all, known.
 const (
 	noModFile   = "its go.mod is not in the module cache"
+	noRequires  = "its go.mod requires nothing, as one does that was made for a module without"
 	localModule = "a folder replaces it, and its go.mod is not in the binary"
-	mainUnknown = "a binary does not say which modules the main module requires itself; the ones listed are those that no other module is known to require"
 	noModCache  = "no module cache was read"
+	fromModFile = "they are what its go.mod requires directly; what of that is linked, a binary does not say"
+	mainUnknown = "a binary does not say which modules the main module requires itself; the ones listed are those that nothing else is known to lead to"
 )
 
 // connect finds edges in the module cache: a module depends on the linked
 // modules that its go.mod requires directly.
 func (b *Build) connect(modCache string) {
-	linked := map[string]string{} // required path -> linked path
+	linked := map[string]string{b.Main.Path: b.Main.Key()} // required path -> key
 	for _, m := range b.Modules {
-		linked[m.Path] = m.Path
 		if m.Required != "" {
-			linked[m.Required] = m.Path
+			linked[m.Required] = m.Key() // required under this path, whatever is linked for it
+		} else {
+			linked[m.Path] = m.Key()
 		}
 	}
-	required := map[string]bool{}
-	gaps := 0
+	why := map[string]int{}
 	for i := range b.Modules {
 		m := &b.Modules[i]
 		if m.Path == Std {
 			continue
 		}
 		m.Edges, m.EdgesUnknown = requirements(*m, modCache, linked)
-		for _, e := range m.Edges {
-			required[e] = true
-		}
-		if m.EdgesUnknown != "" {
-			gaps++
+		m.EdgesPartial = m.EdgesUnknown == fromModFile
+		if !m.EdgesPartial {
+			why[m.EdgesUnknown]++
 		}
 	}
-	if gaps > 0 {
-		b.Gaps = append(b.Gaps, fmt.Sprintf("the dependencies of %d of %d modules are not known: their go.mod is not in the module cache", gaps, len(b.Modules)-1))
+	for _, reason := range slices.Sorted(maps.Keys(why)) {
+		b.Gaps = append(b.Gaps, fmt.Sprintf("the dependencies of %d of %d modules: %s", why[reason], len(b.Modules)-1, reason))
 	}
-	b.Main.Edges, b.Main.EdgesUnknown = requirements(b.Main, modCache, linked)
-	if b.Main.EdgesUnknown != "" {
-		b.Main.Edges, b.Main.EdgesUnknown = b.uncovered(required), mainUnknown
+	var reason string
+	b.Main.Edges, reason = requirements(b.Main, modCache, linked)
+	b.Main.EdgesUnknown, b.Main.EdgesPartial = mainUnknown, true
+	if reason == fromModFile {
+		b.Main.EdgesUnknown = fromModFile
+	} else {
 		b.Gaps = append(b.Gaps, mainUnknown)
 	}
-	if !slices.Contains(b.Main.Edges, Std) {
-		b.Main.Edges = append(b.Main.Edges, Std)
-		slices.Sort(b.Main.Edges)
-	}
+	// Whatever nothing known leads to, the main module must lead to.
+	b.Main.Edges = append(b.Main.Edges, b.unreached(b.Main.Edges)...)
+	b.Main.Edges = append(b.Main.Edges, Std)
+	slices.Sort(b.Main.Edges)
+	b.Main.Edges = slices.Compact(b.Main.Edges)
 }
 
-// uncovered returns the modules that nothing known requires, and one of each
-// ring of modules that only require each other: the main module must reach them.
-func (b *Build) uncovered(required map[string]bool) []string {
+// unreached returns modules from which all those can be reached that the given
+// ones do not lead to: those that nothing unreached leads to, and the first of
+// each ring of modules that only lead to each other.
+func (b *Build) unreached(from []string) []string {
 	edges := map[string][]string{}
 	for _, m := range b.Modules {
-		edges[m.Path] = m.Edges
+		edges[m.Key()] = m.Edges
 	}
-	reached := map[string]bool{}
-	var reach func(path string)
-	reach = func(path string) {
-		if !reached[path] {
-			reached[path] = true
-			for _, e := range edges[path] {
-				reach(e)
+	reach := func(seen map[string]bool, start ...string) map[string]bool {
+		for todo := start; len(todo) > 0; {
+			key := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			if !seen[key] {
+				seen[key] = true
+				todo = append(todo, edges[key]...)
 			}
 		}
+		return seen
 	}
-	var direct []string
-	for pass := range 2 {
-		for _, m := range b.Modules {
-			if m.Path != Std && !reached[m.Path] && (pass == 1 || !required[m.Path]) {
-				direct = append(direct, m.Path)
-				reach(m.Path)
-			}
+	reached := reach(map[string]bool{Std: true, b.Main.Key(): true}, slices.Clone(from)...)
+	leadsTo := map[string]map[string]bool{}
+	var left []string
+	for _, m := range b.Modules {
+		if key := m.Key(); !reached[key] {
+			left = append(left, key)
+			leadsTo[key] = reach(map[string]bool{}, key)
 		}
 	}
-	return direct
+	var sources []string
+	for _, key := range left {
+		above := slices.ContainsFunc(left, func(other string) bool { return leadsTo[other][key] && !leadsTo[key][other] })
+		sameRing := slices.ContainsFunc(sources, func(other string) bool { return leadsTo[other][key] })
+		if !above && !sameRing {
+			sources = append(sources, key)
+		}
+	}
+	return sources
 }
 
-// requirements reads a module's go.mod in the cache.
+// requirements reads a module's go.mod in the cache. unknown is never empty: a
+// go.mod says what is required, not what of it is linked.
 func requirements(m Module, modCache string, linked map[string]string) (edges []string, unknown string) {
 	switch {
 	case m.Local:
@@ -185,13 +210,16 @@ func requirements(m Module, modCache string, linked map[string]string) (edges []
 	if err != nil {
 		return nil, "its go.mod in the module cache does not parse"
 	}
+	if len(f.Require) == 0 && (f.Go == nil || strings.HasSuffix(m.Version, "+incompatible")) {
+		return nil, noRequires // the go command made it up
+	}
 	for _, r := range f.Require {
 		to, ok := linked[r.Mod.Path]
-		if ok && !r.Indirect && to != m.Path {
+		if ok && !r.Indirect && to != m.Key() {
 			edges = append(edges, to)
 		}
 	}
 	edges = append(edges, Std)
 	slices.Sort(edges)
-	return slices.Compact(edges), ""
+	return slices.Compact(edges), fromModFile
 }

@@ -199,7 +199,7 @@ func (b *Build) link(packages []listed) error {
 			b.Modules = append(b.Modules, m.Module)
 		}
 	}
-	slices.SortFunc(b.Modules, func(x, y Module) int { return strings.Compare(x.Path, y.Path) })
+	b.Modules = distinct(b.Modules)
 	return nil
 }
 
@@ -219,10 +219,10 @@ func collectModules(packages []listed, linked map[string]bool, byPath map[string
 			continue
 		}
 		m, main := moduleOf(p)
-		have := modules[m.Path]
+		have := modules[m.Key()]
 		if have == nil {
 			have = &linkedModule{Module: m, main: main}
-			modules[m.Path] = have
+			modules[m.Key()] = have
 			if main {
 				mains++
 			}
@@ -232,8 +232,8 @@ func collectModules(packages []listed, linked map[string]bool, byPath map[string
 			if to == nil { // "C" and "unsafe"
 				continue
 			}
-			if target, _ := moduleOf(*to); target.Path != m.Path {
-				have.Edges = append(have.Edges, target.Path)
+			if target, _ := moduleOf(*to); target.Key() != m.Key() {
+				have.Edges = append(have.Edges, target.Key())
 			}
 		}
 	}

@@ -50,8 +50,19 @@ type Module struct {
 	RequiredVersion string
 	// Local says that a folder replaces it, so that its version is unknown.
 	Local bool
-	// Edges are the paths (as linked) of the modules it depends on, sorted, and
-	// Std. EdgesUnknown is why they are not, or not all, known.
+	// Edges are the keys of the modules it depends on, sorted, the main module and
+	// Std among them. EdgesUnknown is why they are not, or not all, known;
+	// EdgesPartial says that the ones that are there are.
 	Edges        []string
 	EdgesUnknown string
+	EdgesPartial bool
+}
+
+// Key tells linked modules apart: a replacement may link two versions of one
+// path. It is PATH@VERSION, or PATH where the version is not known, and Std.
+func (m Module) Key() string {
+	if m.Path == Std || m.Version == "" {
+		return m.Path
+	}
+	return m.Path + "@" + m.Version
 }

@@ -123,6 +123,8 @@ func (l *limited) Write(p []byte) (int, error) {
 func firstLines(s string) string {
 	const most = 5
 	lines := strings.Split(strings.TrimSpace(s), "\n")
+	// What it says of its attempts is not why it failed.
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "go: downloading ") })
 	if len(lines) > most {
 		lines = append(lines[:most], fmt.Sprintf("and %d more lines", len(lines)-most))
 	}

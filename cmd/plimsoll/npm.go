@@ -119,10 +119,14 @@ func runNPMPackage(ctx context.Context, io stdio, f npmFlags, arg string) error 
 	if err == nil {
 		result.Origin, err = npm.CheckAttestations(ctx, checker, pkg, answer)
 	}
-	if err == nil && result.Origin != nil {
+	switch {
+	case err == nil && result.Origin != nil:
 		result.Outcome = npm.Held
-	} else if !errors.As(err, &result.Reason) {
-		return err
+	case errors.As(err, &result.Reason): // the zero outcome denies
+	case err != nil:
+		return failed(err)
+	default:
+		return failed(errors.New("internal error: no origin and no reason"))
 	}
 	return reportNPM(io, f.format, root, []npm.Result{result})
 }

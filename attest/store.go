@@ -67,12 +67,10 @@ func Lock(ctx context.Context, path string) (*Locked, error) {
 func realPath(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if info, lstatErr := os.Lstat(path); lstatErr == nil {
+		if _, err := os.Lstat(path); err == nil {
 			return "", fmt.Errorf("writing %q: expected a file or nothing there, found a link to nothing", path)
-		} else if info == nil && !errors.Is(lstatErr, fs.ErrNotExist) {
-			return "", fmt.Errorf("writing %q: %w", path, WithoutPath(lstatErr))
 		}
-		return path, nil
+		return path, nil // taking the lock beside it says what else is wrong
 	}
 	if err != nil {
 		return "", fmt.Errorf("writing %q: %w", path, WithoutPath(err))

@@ -195,6 +195,7 @@ func TestSources(t *testing.T) {
 		"node_modules/git": {"version":"1.0.0","resolved":"git+ssh://git@github.com/a/b.git#0123456789012345678901234567890123456789"},
 		"node_modules/file": {"version":"1.0.0","resolved":"file:x.tgz","integrity":"sha512-AA=="},
 		"node_modules/bare": {"version":"1.0.0","integrity":"sha512-AA=="},
+		"node_modules/@s/enc": {"version":"1.0.0","resolved":"https://registry.example/%40s%2fenc/-/enc-1.0.0.tgz","integrity":"sha512-AA=="},
 		"node_modules/override": {"version":"1.0.0","resolved":"https://example.com/fork.tgz","integrity":"sha512-AA=="},
 		"node_modules/alias": {"name":"real","version":"1.0.0","integrity":"sha512-AA=="},
 		"node_modules/odd": {"version":"1.0.0","resolved":"ftp://x"}}}`))
@@ -204,8 +205,8 @@ func TestSources(t *testing.T) {
 	for _, pkg := range p.Packages {
 		want := map[string]npm.Source{
 			"": npm.SourceWorkspace, "node_modules/tar": npm.SourceTarball, "node_modules/reg": npm.SourceRegistry,
-			"node_modules/override": npm.SourceTarball,
-			"node_modules/git":      npm.SourceGit, "node_modules/file": npm.SourceFile, "node_modules/bare": npm.SourceRegistry,
+			"node_modules/override": npm.SourceTarball, "node_modules/@s/enc": npm.SourceRegistry,
+			"node_modules/git": npm.SourceGit, "node_modules/file": npm.SourceFile, "node_modules/bare": npm.SourceRegistry,
 			"node_modules/alias": npm.SourceRegistry, "node_modules/odd": npm.SourceUnknown,
 		}[pkg.Place]
 		if pkg.Source != want {

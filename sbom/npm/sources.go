@@ -43,8 +43,12 @@ func (p *Project) settleSources() {
 // use: .../NAME/-/BASENAME-VERSION.tgz.
 func (pkg *Package) registryAddress() bool {
 	address, _, _ := strings.Cut(pkg.Resolved, "?")
+	address = encodedScope.Replace(address)
 	return strings.HasSuffix(address, "/"+pkg.Name+"/-/"+path.Base(pkg.Name)+"-"+pkg.Version+".tgz")
 }
+
+// encodedScope undoes how some registries write a scope in an address.
+var encodedScope = strings.NewReplacer("%40", "@", "%2f", "/", "%2F", "/")
 
 // findBundlers finds, for packages that are said to be bundled, an installed
 // package above them whose tarball holds others. Without one, "inBundle" is a

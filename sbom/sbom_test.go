@@ -254,23 +254,7 @@ func TestSameBytes(t *testing.T) {
 
 // TestImportedBack: the main module can be depended on.
 func TestImportedBack(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"go.mod":     "module example.com/cyc\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n\nreplace example.com/dep => ./dep\n",
-		"main.go":    "package main\n\nimport \"example.com/dep\"\n\nfunc main() { dep.F() }\n",
-		"lib/lib.go": "package lib\n\nfunc G() {}\n",
-		"dep/go.mod": "module example.com/dep\n\ngo 1.24\n\nrequire example.com/cyc v0.0.0\n",
-		"dep/dep.go": "package dep\n\nimport \"example.com/cyc/lib\"\n\nfunc F() { lib.G() }\n",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	checkGraph(t, generate(t, dir, sbom.Options{}))
+	checkGraph(t, generate(t, "../testdata/importedback", sbom.Options{}))
 }
 
 // TestNPMFacts spells out what is easy to get wrong, on the real project.

@@ -53,22 +53,7 @@ func TestReleaseOf(t *testing.T) {
 // TestImportedBack: a dependency may import the main module; both ways of reading
 // know it, or say that they do not.
 func TestImportedBack(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"go.mod":     "module example.com/cyc\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n\nreplace example.com/dep => ./dep\n",
-		"main.go":    "package main\n\nimport \"example.com/dep\"\n\nfunc main() { dep.F() }\n",
-		"lib/lib.go": "package lib\n\nfunc G() {}\n",
-		"dep/go.mod": "module example.com/dep\n\ngo 1.24\n\nrequire example.com/cyc v0.0.0\n",
-		"dep/dep.go": "package dep\n\nimport \"example.com/cyc/lib\"\n\nfunc F() { lib.G() }\n",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir, app := "../../testdata/importedback", filepath.Join(t.TempDir(), "app")
 	b, err := ReadDirectory(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -76,13 +61,13 @@ func TestImportedBack(t *testing.T) {
 	if m := b.Modules[0]; m.Path != "example.com/dep" || !slices.Contains(m.Edges, "example.com/cyc") {
 		t.Errorf("found %+v", m)
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", "app", ".")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", app, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "app"))
+	data, err := os.ReadFile(app)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,5 @@
+package dep
+
+import "example.com/cyc/lib"
+
+func F() { lib.G() }

@@ -1,0 +1,145 @@
+// Package git asks git about a checkout: its commit, its time, its tags. It runs
+// the git command, changes nothing, and runs none of the repository's hooks.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Commit is what is checked out.
+type Commit struct {
+	ID   string // hexadecimal
+	Time time.Time
+}
+
+// A Checkout is what git tells about a folder.
+type Checkout struct {
+	Commit
+	Prefix  string   // of the folder in the repository, "app/"; "" at its top
+	Here    []string // tags at the commit
+	Before  []string // tags at it and before it
+	Shallow bool     // the history is cut off, and tags with it
+	Changed bool     // something that is built differs from the commit
+}
+
+// ErrNone reports a folder without commit, or a machine without git.
+var ErrNone = errors.New("no git repository tells it")
+
+// Head returns the commit that is checked out in a folder.
+func Head(ctx context.Context, dir string) (Commit, error) {
+	if !inRepository(dir) {
+		return Commit{}, ErrNone
+	}
+	lines, err := run(ctx, dir, "log", "-1", "--no-show-signature", "--format=%H%n%ct")
+	if err != nil || len(lines) != 2 {
+		return Commit{}, ErrNone
+	}
+	seconds, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return Commit{}, ErrNone
+	}
+	return Commit{ID: lines[0], Time: time.Unix(seconds, 0).UTC()}, nil
+}
+
+// inRepository spares a process where there is no repository.
+func inRepository(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return false
+		}
+		dir = up
+	}
+}
+
+// Read returns all that a version needs.
+func Read(ctx context.Context, dir string) (*Checkout, error) {
+	head, err := Head(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkout{Commit: head}
+	where, err := run(ctx, dir, "rev-parse", "--is-shallow-repository", "--show-prefix")
+	if err != nil || len(where) == 0 {
+		return nil, fmt.Errorf("asking git where the folder lies: %w", err)
+	}
+	if c.Shallow = where[0] == "true"; len(where) > 1 {
+		c.Prefix = where[1]
+	}
+	if c.Here, err = run(ctx, dir, "tag", "--points-at", head.ID); err != nil {
+		return nil, err
+	}
+	if c.Before, err = run(ctx, dir, "tag", "--merged", head.ID); err != nil {
+		return nil, err
+	}
+	status, err := run(ctx, dir, "status", "--porcelain")
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range status {
+		c.Changed = c.Changed || isChange(line)
+	}
+	return c, nil
+}
+
+// isChange says whether a line of git status is about what is built. A file that
+// git does not know counts if it would be compiled: an SBOM beside the sources
+// does not change the build.
+func isChange(status string) bool {
+	name, untracked := strings.CutPrefix(status, "?? ")
+	if !untracked {
+		return true
+	}
+	switch path.Ext(strings.Trim(name, `"`)) {
+	case ".go", ".mod", ".sum", ".work", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".m", ".s", ".S", ".f", ".swig", ".swigcxx", ".syso":
+		return true
+	}
+	return false
+}
+
+// maxOutput bounds what git may print.
+const maxOutput = 16 << 20
+
+// run runs a git command that reads, and returns its lines.
+func run(ctx context.Context, dir string, args ...string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	var text limited
+	cmd.Stdout = &text
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	lines := strings.TrimSuffix(text.String(), "\n")
+	if lines == "" {
+		return nil, nil
+	}
+	return strings.Split(lines, "\n"), nil
+}
+
+// limited is a buffer that fails when more than maxOutput is written to it.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxOutput {
+		return 0, errors.New("git prints more than is read")
+	}
+	return l.Buffer.Write(p)
+}

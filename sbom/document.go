@@ -1,29 +1,24 @@
 package sbom
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 )
 
-// A Document is a CycloneDX document about one build.
+// A Document is a CycloneDX document about one build, or several.
 type Document struct {
 	json []byte
 	// Components is how many components it lists, Edges how many dependencies.
 	Components, Edges int
-	// Gaps are what is not known about the build, in sentences.
-	Gaps []string
+	// Gaps are what is not known about the build, in sentences. The document has
+	// them too. Notes are what else a person should read.
+	Gaps, Notes []string
 }
 
 // JSON returns the document, indented, with a newline at the end.
@@ -37,41 +32,112 @@ type node struct {
 	partial   bool     // the edges that are there are known
 }
 
-// seal turns a root and its components into a document. nodes need no order.
-func seal(root *node, nodes []*node, gaps []string, o Options) (*Document, error) {
-	if o.Artifact != nil {
-		root.component.Hashes = artifactHashes(o.Artifact)
-		addProperty(&root.component, "plimsoll:artifact:file", o.Artifact.Name)
+func (n *node) ref() string { return n.component.BOMRef }
+
+// part is one build: its root, the programs inside it, and what they are made of.
+type part struct {
+	root     *node
+	programs []*node
+	nodes    []*node
+	tools    []cdx.Component
+	time     time.Time // of the commit
+	gaps     []string
+	notes    []string
+}
+
+// nodesOf is all of a part, root first.
+func (p *part) all() []*node { return slices.Concat([]*node{p.root}, p.programs, p.nodes) }
+
+// seal turns builds into a document. Nodes need no order.
+func seal(parts []*part, o Options) (*Document, error) {
+	nodes := join(parts)
+	root := parts[0].root
+	if len(parts) > 1 {
+		root = umbrella(parts, o)
 	}
+	o.describeRoots(root, parts)
+	doc := &Document{Components: len(nodes)}
 	bom := cdx.NewBOM()
+	bom.SpecVersion, bom.JSONSchema = cdx.SpecVersion1_7, "http://cyclonedx.org/schema/bom-1.7.schema.json"
+	if o.SpecVersion == "1.6" {
+		bom.SpecVersion, bom.JSONSchema = cdx.SpecVersion1_6, "http://cyclonedx.org/schema/bom-1.6.schema.json"
+	}
 	bom.SerialNumber = placeholderSerial
-	bom.Metadata = &cdx.Metadata{
-		Lifecycles: &[]cdx.Lifecycle{{Phase: cdx.LifecyclePhaseBuild}},
-		Component:  &root.component,
+	bom.Metadata = o.metadata(parts)
+	for _, p := range parts {
+		doc.Gaps = append(doc.Gaps, p.gaps...)
+		doc.Notes = append(doc.Notes, p.notes...)
+		nested := components(p.programs)
+		if len(parts) == 1 {
+			root.component.Components = nested
+			break
+		}
+		p.root.component.Components = nested
 	}
-	if !o.Time.IsZero() {
-		bom.Metadata.Timestamp = o.Time.UTC().Format(time.RFC3339)
+	if len(parts) > 1 {
+		var roots []*node
+		for _, p := range parts {
+			roots = append(roots, p.root)
+		}
+		root.component.Components = components(roots)
 	}
-	if o.Tool.Name != "" {
-		bom.Metadata.Tools = &cdx.ToolsChoice{Components: &[]cdx.Component{{
-			Type: cdx.ComponentTypeApplication, Name: o.Tool.Name, Version: o.Tool.Version,
-		}}}
+	bom.Metadata.Component = &root.component
+	for _, gap := range slices.Compact(slices.Sorted(slices.Values(doc.Gaps))) {
+		if bom.Metadata.Properties == nil {
+			bom.Metadata.Properties = &[]cdx.Property{}
+		}
+		*bom.Metadata.Properties = append(*bom.Metadata.Properties, cdx.Property{Name: "plimsoll:gap", Value: gap})
 	}
-	slices.SortFunc(nodes, func(a, b *node) int { return strings.Compare(a.component.BOMRef, b.component.BOMRef) })
-	components := make([]cdx.Component, len(nodes))
-	for i, n := range nodes {
-		components[i] = n.component
+	bom.Components = cmp.Or(components(nodes), &[]cdx.Component{})
+	all := []*node{root}
+	for _, p := range parts {
+		if len(parts) > 1 {
+			all = append(all, p.root)
+		}
+		all = append(all, p.programs...)
 	}
-	bom.Components = &components
-	doc := &Document{Components: len(nodes), Gaps: gaps}
-	all := append([]*node{root}, nodes...)
+	all = append(all, nodes...)
 	graph(bom, all, doc)
 	if err := checkRefs(all); err != nil {
 		return nil, err
 	}
 	var err error
-	doc.json, err = encode(bom)
+	doc.json, err = encode(bom, o.RandomSerial)
 	return doc, err
+}
+
+// components lists nodes in the order of their bom-refs; nil for none.
+func components(nodes []*node) *[]cdx.Component {
+	if len(nodes) == 0 {
+		return nil
+	}
+	slices.SortFunc(nodes, func(a, b *node) int { return strings.Compare(a.ref(), b.ref()) })
+	list := make([]cdx.Component, len(nodes))
+	for i, n := range nodes {
+		list[i] = n.component
+	}
+	return &list
+}
+
+// umbrella is the component above several builds.
+func umbrella(parts []*part, o Options) *node {
+	n := &node{component: cdx.Component{BOMRef: "plimsoll:several-builds", Type: cdx.ComponentTypeApplication, Name: o.Name}}
+	var names []string
+	for _, p := range parts {
+		n.edges = append(n.edges, p.root.ref())
+		names = append(names, p.root.component.Name)
+	}
+	if n.component.Name == "" {
+		n.component.Name = strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+	}
+	if o.Version == "" {
+		addProperty(&n.component, "plimsoll:version:unknown", "several builds have none in common; --version sets one")
+	}
+	addProperty(&n.component, logical, "true")
+	for _, field := range []string{"hash", "license", "identifier"} {
+		addProperty(&n.component, "plimsoll:unknown:"+field, "it stands for several builds, which are listed in it")
+	}
+	return n
 }
 
 // graph writes dependencies and compositions.
@@ -79,7 +145,7 @@ func graph(bom *cdx.BOM, nodes []*node, doc *Document) {
 	var dependencies []cdx.Dependency
 	var complete, incomplete, unknown []cdx.BOMReference
 	for _, n := range nodes {
-		ref := n.component.BOMRef
+		ref := n.ref()
 		switch {
 		case n.unknown == "":
 			complete = append(complete, cdx.BOMReference(ref))
@@ -119,75 +185,22 @@ func graph(bom *cdx.BOM, nodes []*node, doc *Document) {
 func checkRefs(nodes []*node) error {
 	seen := make(map[string]bool, len(nodes))
 	for _, n := range nodes {
-		if seen[n.component.BOMRef] {
-			return fmt.Errorf("writing SBOM: two components have the bom-ref %q", n.component.BOMRef)
+		if n.ref() == "" {
+			return errors.New("writing SBOM: a component has no bom-ref")
 		}
-		seen[n.component.BOMRef] = true
+		if seen[n.ref()] {
+			return fmt.Errorf("writing SBOM: two components have the bom-ref %q", n.ref())
+		}
+		seen[n.ref()] = true
 	}
 	for _, n := range nodes {
 		for _, e := range n.edges {
 			if !seen[e] {
-				return fmt.Errorf("writing SBOM: %q depends on %q, which is not listed", n.component.BOMRef, e)
+				return fmt.Errorf("writing SBOM: %q depends on %q, which is not listed", n.ref(), e)
 			}
 		}
 	}
 	return nil
-}
-
-// placeholderSerial stands where the serial number goes until the content is
-// known: as long as one, so that it can be replaced in the encoded bytes.
-const placeholderSerial = "urn:uuid:00000000-0000-0000-0000-000000000000"
-
-// serialSpace is the UUID name space of the serial numbers (RFC 9562, version 5).
-var serialSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://plimsoll.example/serial"))
-
-// encode writes the document and derives its serial number from everything else
-// in it: the artifact's digest, the content and the time.
-func encode(bom *cdx.BOM) ([]byte, error) {
-	var indented indenter
-	encoder := cdx.NewBOMEncoder(&indented, cdx.BOMFileFormatJSON)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(bom); err != nil {
-		return nil, fmt.Errorf("writing SBOM: %w", err)
-	}
-	data := append(indented.json, '\n')
-	// The schema's order puts the placeholder before anything from outside.
-	at := bytes.Index(data, []byte(placeholderSerial))
-	if at < 0 {
-		return nil, errors.New("writing SBOM: it has no serial number")
-	}
-	sum := sha256.Sum256(data)
-	copy(data[at:], "urn:uuid:"+uuid.NewSHA1(serialSpace, sum[:]).String())
-	return data, nil
-}
-
-// An indenter indents the document that the encoder writes to it, in one piece.
-// The encoder's own indenting takes twice as long.
-type indenter struct{ json []byte }
-
-func (i *indenter) Write(compact []byte) (int, error) {
-	var err error
-	i.json, err = jsontext.AppendFormat(make([]byte, 0, 2*len(compact)), compact, jsontext.WithIndent("  "),
-		jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true)) // it was encoded just now
-	return len(compact), err
-}
-
-func hashArtifact(f io.ReadSeeker, name string) (*Artifact, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	h256, h512 := sha256.New(), sha512.New()
-	if _, err := io.CopyBuffer(io.MultiWriter(h256, h512), struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
-		return nil, err
-	}
-	return &Artifact{Name: name, SHA256: hex.EncodeToString(h256.Sum(nil)), SHA512: hex.EncodeToString(h512.Sum(nil))}, nil
-}
-
-func artifactHashes(a *Artifact) *[]cdx.Hash {
-	return &[]cdx.Hash{
-		{Algorithm: cdx.HashAlgoSHA256, Value: a.SHA256},
-		{Algorithm: cdx.HashAlgoSHA512, Value: a.SHA512},
-	}
 }
 
 // addProperty adds a property unless its value is empty.
@@ -199,4 +212,12 @@ func addProperty(c *cdx.Component, name, value string) {
 		c.Properties = &[]cdx.Property{}
 	}
 	*c.Properties = append(*c.Properties, cdx.Property{Name: name, Value: value})
+}
+
+// addReference adds an external reference.
+func addReference(c *cdx.Component, ref cdx.ExternalReference) {
+	if c.ExternalReferences == nil {
+		c.ExternalReferences = &[]cdx.ExternalReference{}
+	}
+	*c.ExternalReferences = append(*c.ExternalReferences, ref)
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/package-url/packageurl-go"
 
+	"plimsoll.example/sbom/license"
 	"plimsoll.example/sbom/npm"
 )
 
@@ -25,9 +27,9 @@ type npmGroup struct {
 	places []int // indexes in Project.Packages
 }
 
-// npmDocument writes the document of an npm project: one component for one
-// name, version and integrity, wherever it lies.
-func npmDocument(p *npm.Project, o Options) (*Document, error) {
+// npmPart describes an npm project: one component for one name, version and
+// integrity, wherever it lies.
+func npmPart(p *npm.Project) *part {
 	groups, groupOf := groupPlaces(p)
 	refs := npmRefs(p, groups)
 	missing := map[int][]string{}
@@ -59,7 +61,7 @@ func npmDocument(p *npm.Project, o Options) (*Document, error) {
 	for _, m := range p.Missing {
 		gaps = append(gaps, fmt.Sprintf("%q requires %s@%s, which the lockfile lacks", p.Packages[m.From].Place, m.Name, specWithoutUser(m.Spec)))
 	}
-	return seal(root, nodes, gaps, o)
+	return &part{root: root, nodes: nodes, gaps: gaps}
 }
 
 // groupPlaces joins the places of one component. Links join what they link to;
@@ -158,7 +160,6 @@ func npmComponent(p *npm.Project, g npmGroup, ref string) cdx.Component {
 	root := g.places[0] == 0
 	c := cdx.Component{
 		BOMRef: ref, Type: cdx.ComponentTypeLibrary, Version: first.Version, PackageURL: npmPURL(first, root),
-		Licenses: declaredLicense(first.License),
 	}
 	c.Group, c.Name = splitScope(first.Name)
 	if root {
@@ -187,7 +188,50 @@ func npmComponent(p *npm.Project, g npmGroup, ref string) cdx.Component {
 		c.ExternalReferences = &[]cdx.ExternalReference{ref}
 	}
 	npmProperties(&c, p, g)
+	npmUnknown(&c, first, root)
 	return c
+}
+
+// npmUnknown says which of the facts that every component should have a lockfile
+// does not hold.
+func npmUnknown(c *cdx.Component, pkg npm.Package, root bool) {
+	const lockfile = "the lockfile does not hold it"
+	if !declareLicense(c, pkg.License) {
+		addProperty(c, "plimsoll:unknown:license", lockfile)
+	}
+	if c.PackageURL == "" {
+		addProperty(c, "plimsoll:unknown:identifier", "it comes from no registry or repository that a package URL could name")
+	}
+	if !root {
+		addProperty(c, "plimsoll:unknown:producer", lockfile)
+	}
+	if c.Hashes == nil {
+		why := lockfile
+		if root || pkg.Source == npm.SourceWorkspace {
+			why = "it is a folder"
+		}
+		addProperty(c, "plimsoll:unknown:hash", why)
+		return
+	}
+	if u, err := url.Parse(pkg.Resolved); err == nil && path.Base(u.Path) != "." && path.Base(u.Path) != "/" {
+		addFileProperties(c, path.Base(u.Path), "non-executable", "archive", "structured")
+	}
+}
+
+// declareLicense writes a licence as its package declares it: an SPDX expression
+// if it is one, else a name.
+func declareLicense(c *cdx.Component, declared string) bool {
+	declared = strings.TrimSpace(declared)
+	if declared == "" {
+		return false
+	}
+	declaredHere := cdx.LicenseAcknowledgementDeclared
+	if license.IsExpression(declared) {
+		c.Licenses = &cdx.Licenses{{Expression: declared, Acknowledgement: &declaredHere}}
+	} else {
+		c.Licenses = &cdx.Licenses{{License: &cdx.License{Name: declared, Acknowledgement: declaredHere}}}
+	}
+	return true
 }
 
 func npmProperties(c *cdx.Component, p *npm.Project, g npmGroup) {
@@ -205,6 +249,7 @@ func npmProperties(c *cdx.Component, p *npm.Project, g npmGroup) {
 	}
 	for _, i := range g.places {
 		addProperty(c, "cdx:npm:package:path", p.Packages[i].Place)
+		addOccurrence(c, cdx.EvidenceOccurrence{Location: p.Packages[i].Place})
 	}
 	if p.Packages[g.places[0]].HasInstallScript {
 		addProperty(c, "plimsoll:npm:installScript", "true")

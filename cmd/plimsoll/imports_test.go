@@ -19,9 +19,11 @@ const module = "plimsoll.example"
 
 // mayImport is the design: which of our packages a package may import.
 var mayImport = map[string][]string{
-	"sbom/golang":     {},
-	"sbom/npm":        {},
-	"sbom":            {"sbom/golang", "sbom/npm"},
+	"sbom/git":        {},
+	"sbom/license":    {},
+	"sbom/golang":     {"sbom/git", "sbom/license"},
+	"sbom/npm":        {"sbom/license"},
+	"sbom":            {"sbom/git", "sbom/golang", "sbom/license", "sbom/npm"},
 	"attest":          {},
 	"attest/sigstore": {"attest"},
 	"attest/kms":      {"attest"},
@@ -31,7 +33,7 @@ var mayImport = map[string][]string{
 	"verify/layout":   {"verify", "attest"},
 	"verify/npm":      {"verify", "attest", "sbom/npm"},
 	"verify/evidence": {"verify", "attest", "sbom"},
-	"cmd/plimsoll":    {"attest", "sbom", "sbom/npm", "verify", "verify/npm", "verify/sigstore"},
+	"cmd/plimsoll":    {"attest", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/npm", "verify/sigstore"},
 }
 
 // only lists who may import what, by prefix of the import path.
@@ -40,7 +42,8 @@ var only = map[string][]string{
 	"github.com/CycloneDX/cyclonedx-go":     {"sbom"},
 	"github.com/spf13/pflag":                {"cmd/plimsoll"},
 	"golang.org/x/term":                     {"cmd/plimsoll"},
-	"go.yaml.in/yaml/v3":                    {"verify"},
+	"github.com/google/licensecheck":        {"sbom/license"},
+	"go.yaml.in/yaml/v3":                    {"verify", "cmd/plimsoll"},
 	"log":                                   {},
 	"flag":                                  {},
 	"net/http":                              {},

@@ -149,7 +149,7 @@ func prepare(ctx context.Context, f releaseFlags, path string) (*released, error
 		}
 		return r, nil
 	}
-	options, err := sbomOptions()
+	options, err := (&sbomFlags{}).options(path)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func prepare(ctx context.Context, f releaseFlags, path string) (*released, error
 	if f.source != "" {
 		source = f.source
 	}
-	doc, err := sbom.Generate(ctx, source, options)
+	doc, err := sbom.Generate(ctx, []string{source}, options)
 	if errors.Is(err, sbom.ErrUnknown) && f.source == "" {
 		return nil, failed(fmt.Errorf("%q is no Go binary with build information, so what it is made of is not known", path)).
 			withHint("name --sbom FILE, or --source DIR with the folder it was built from; nothing was signed")

@@ -7,49 +7,74 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"plimsoll.example/attest"
 	"plimsoll.example/sbom"
+	"plimsoll.example/sbom/golang"
 )
 
-const sbomHelp = `Usage: plimsoll sbom [-o FILE] PATH
+const sbomHelp = `Usage: plimsoll sbom [-o FILE] [PATH...]
+       plimsoll sbom check FILE
 
-Writes a CycloneDX 1.7 SBOM of the build at PATH: a directory with a go.mod or a
-package-lock.json, one of these files, or a Go binary. The default is the
-current directory. Nothing is fetched. SOURCE_DATE_EPOCH sets the document's
-time; without it, it is that of the commit stamped into a binary, or none.
+Writes a CycloneDX SBOM of the builds at PATH: a directory with a go.mod, a go.work
+or a package-lock.json, one of these files, or a Go binary. The default is the
+current directory. Several PATHs make one document. Nothing is fetched.
+
+SOURCE_DATE_EPOCH sets the document's time; without it, it is that of the commit,
+or none. Who made the SBOM and what it is about comes from flags, or from
+plimsoll.yaml beside PATH or in the current directory:
+
+  sbom:
+    authors: [{name: Release Team, email: release@acme.example}]
+    manufacturer: {name: Acme, url: https://acme.example, email: info@acme.example}
+    license: Apache-2.0
+
+What Go module zips and licence texts tell is kept in the user's cache folder.
+"sbom check" says what an SBOM of any tool lacks; a folder of that name is ./check.
 
 Examples:
   plimsoll sbom . -o app.cdx.json
-  plimsoll sbom ./app
+  plimsoll sbom ./app --version v1.2.3
+  plimsoll sbom . --main ./cmd/server --goos linux --goarch arm64 --tags netgo
 `
 
+type sbomFlags struct {
+	spec, serial, version, name, config string
+	manufacturer, supplier, license     string
+	authors                             []string
+	goos, goarch, tags, vendor          string
+	mains                               []string
+	skipZips                            bool
+}
+
 func runSBOM(ctx context.Context, io stdio, args []string) error {
+	if len(args) > 0 && args[0] == "check" {
+		return runSBOMCheck(ctx, io, args[1:])
+	}
+	var f sbomFlags
 	flags := newFlags(io, "sbom", sbomHelp)
 	out := flags.StringP("output", "o", "", "write to this file instead of standard output")
+	f.add(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	path := "."
-	switch flags.NArg() {
-	case 0:
-	case 1:
-		path = flags.Arg(0)
-	default:
-		return usagef("sbom: expected one PATH, found %d", flags.NArg())
+	paths := flags.Args()
+	if len(paths) == 0 {
+		paths = []string{"."}
 	}
-	options, err := sbomOptions()
+	options, err := f.options(paths[0])
 	if err != nil {
 		return err
 	}
-	doc, err := generate(ctx, path, options)
+	doc, err := generate(ctx, paths, options)
 	if err != nil {
 		return err
 	}
-	for _, gap := range doc.Gaps {
-		fmt.Fprintf(io.err, "plimsoll: not known: %s\n", printable(gap))
-	}
+	sayGaps(io, doc)
 	if *out == "" {
 		_, err := io.out.Write(doc.JSON())
 		return err
@@ -57,9 +82,117 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 	return writeFile(*out, doc.JSON(), 0o644)
 }
 
+// sayGaps says what is not known.
+func sayGaps(io stdio, doc *sbom.Document) {
+	for _, note := range doc.Notes {
+		fmt.Fprintf(io.err, "plimsoll: %s\n", printable(note))
+	}
+	for _, gap := range doc.Gaps {
+		fmt.Fprintf(io.err, "plimsoll: not known: %s\n", printable(gap))
+	}
+}
+
+func (f *sbomFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.spec, "spec-version", "1.7", "of CycloneDX: 1.7 or 1.6")
+	flags.StringVar(&f.serial, "serial", "derived", "the serial number: derived from the content, so that the same build has the same bytes, or random")
+	flags.StringVar(&f.version, "version", "", "the version of what was built, instead of what the build says")
+	flags.StringVar(&f.name, "name", "", "what several PATHs are called together")
+	flags.StringArrayVar(&f.authors, "author", nil, "who writes the SBOM, as NAME <E-MAIL>; may be repeated")
+	flags.StringVar(&f.manufacturer, "manufacturer", "", "who made what was built, as NAME <E-MAIL> or NAME <https://...>")
+	flags.StringVar(&f.supplier, "supplier", "", "who supplies what was built, the same way")
+	flags.StringVar(&f.license, "license", "", "under what it is given away, as an SPDX expression, instead of what its texts say")
+	flags.StringVar(&f.config, "config", "", "read this file instead of plimsoll.yaml")
+	flags.StringArrayVar(&f.mains, "main", nil, "of a Go module: only this program, ./cmd/x or an import path; may be repeated")
+	flags.StringVar(&f.goos, "goos", "", "of a Go module: the operating system that it is built for")
+	flags.StringVar(&f.goarch, "goarch", "", "of a Go module: the processor that it is built for")
+	flags.StringVar(&f.tags, "tags", "", "of a Go module: build tags, separated by commas")
+	flags.StringVar(&f.vendor, "vendor", "", "of a Go binary: the vendor folder it was built with, for licences")
+	flags.BoolVar(&f.skipZips, "no-zip-hashes", false, "do not read Go module zips whole: quicker at first, and without hashes")
+}
+
+// options are what a document takes from flags, plimsoll.yaml and the
+// environment. path is where the first build is.
+func (f *sbomFlags) options(path string) (sbom.Options, error) {
+	o := sbom.Options{
+		Tool: sbom.Tool{Name: "plimsoll", Version: version()},
+		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random",
+		Go: golang.Options{
+			GOOS: f.goos, GOARCH: f.goarch, Main: f.mains, ModCache: moduleCache(), Facts: factsFolder(),
+			Vendor: f.vendor, SkipZips: f.skipZips,
+		},
+	}
+	if f.tags != "" {
+		o.Go.Tags = strings.Split(f.tags, ",")
+	}
+	if f.spec != "" && f.spec != "1.6" && f.spec != "1.7" {
+		return o, usagef("sbom: --spec-version: expected 1.6 or 1.7, found %q", f.spec)
+	}
+	if f.serial != "" && f.serial != "derived" && f.serial != "random" {
+		return o, usagef("sbom: --serial: expected derived or random, found %q", f.serial)
+	}
+	if strings.ContainsFunc(f.version, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return o, usagef("sbom: --version: expected a version, found %q", f.version)
+	}
+	for _, m := range f.mains {
+		if strings.HasPrefix(m, "-") || strings.Contains(m, "...") || m == "" {
+			return o, usagef("sbom: --main: expected one program, ./cmd/x or an import path, found %q", m)
+		}
+	}
+	config, err := findConfig(f.config, path)
+	if err != nil {
+		return o, err
+	}
+	if config != "" {
+		if err := applyConfig(config, &o); err != nil {
+			return o, err
+		}
+	}
+	if err := f.parties(&o); err != nil {
+		return o, err
+	}
+	if f.license != "" {
+		if o.License = f.license; !sbom.IsLicense(f.license) {
+			return o, usagef("sbom: --license: expected an SPDX expression, found %q", f.license).withHint("such as MIT, or LicenseRef-NAME for terms of your own")
+		}
+	}
+	o.Time, err = sourceDate()
+	return o, err
+}
+
+// parties are who is named by flags; they replace what plimsoll.yaml says.
+func (f *sbomFlags) parties(o *sbom.Options) error {
+	if len(f.authors) > 0 {
+		o.Authors = nil
+	}
+	for _, a := range f.authors {
+		party, err := parseParty(a)
+		if err != nil {
+			return usagef("sbom: --author: %w", err)
+		}
+		if party.URL != "" {
+			return usagef("sbom: --author: expected NAME <E-MAIL>, found %q", a)
+		}
+		o.Authors = append(o.Authors, sbom.Contact{Name: party.Name, Email: party.Email})
+	}
+	for _, of := range []struct {
+		flag, value string
+		to          **sbom.Organization
+	}{{"manufacturer", f.manufacturer, &o.Manufacturer}, {"supplier", f.supplier, &o.Supplier}} {
+		if of.value == "" {
+			continue
+		}
+		party, err := parseParty(of.value)
+		if err != nil {
+			return usagef("sbom: --%s: %w", of.flag, err)
+		}
+		*of.to = &sbom.Organization{Name: party.Name, URL: party.URL, Email: party.Email}
+	}
+	return nil
+}
+
 // generate is sbom.Generate with the hints that its errors call for.
-func generate(ctx context.Context, path string, options sbom.Options) (*sbom.Document, error) {
-	doc, err := sbom.Generate(ctx, path, options)
+func generate(ctx context.Context, paths []string, options sbom.Options) (*sbom.Document, error) {
+	doc, err := sbom.Generate(ctx, paths, options)
 	switch {
 	case errors.Is(err, sbom.ErrUnknown):
 		return nil, failed(err).withHint("name the folder that has the go.mod or the package-lock.json, or the binary itself")
@@ -71,17 +204,18 @@ func generate(ctx context.Context, path string, options sbom.Options) (*sbom.Doc
 	return doc, nil
 }
 
-// sbomOptions are what a document takes from the environment.
-func sbomOptions() (sbom.Options, error) {
-	o := sbom.Options{Tool: sbom.Tool{Name: "plimsoll", Version: version()}, ModCache: moduleCache()}
-	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
-		seconds, err := strconv.ParseInt(epoch, 10, 64)
-		if err != nil || seconds < 0 || time.Unix(seconds, 0).UTC().Year() > 9999 {
-			return o, usagef("SOURCE_DATE_EPOCH: expected seconds since 1970, found %q", epoch)
-		}
-		o.Time = time.Unix(seconds, 0).UTC()
+// sourceDate is the time that SOURCE_DATE_EPOCH sets
+// (reproducible-builds.org/specs/source-date-epoch); zero if it sets none.
+func sourceDate() (time.Time, error) {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	if epoch == "" {
+		return time.Time{}, nil
 	}
-	return o, nil
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 || time.Unix(seconds, 0).UTC().Year() > 9999 {
+		return time.Time{}, usagef("SOURCE_DATE_EPOCH: expected seconds since 1970, found %q", epoch)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
 
 // moduleCache is where the go command keeps modules (go help environment).
@@ -97,6 +231,15 @@ func moduleCache() string {
 		return ""
 	}
 	return filepath.Join(home, "go", "pkg", "mod")
+}
+
+// factsFolder keeps what was learned from module zips; "" if there is no place.
+func factsFolder() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "plimsoll")
 }
 
 // writeFile writes a result file whole, or leaves nothing behind.

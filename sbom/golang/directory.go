@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,90 +17,182 @@ import (
 // maxListing bounds what the go command may print.
 const maxListing = 512 << 20
 
-// listed is what `go list -json` says about a package.
-type listed struct {
-	ImportPath string
-	Name       string
-	Standard   bool
-	DepOnly    bool
-	Imports    []string
-	ImportMap  map[string]string
-	Module     *listedModule
-}
-
-// resolve applies the vendoring inside the standard library to an import: its
-// golang.org/x/net is not the module of that name.
-func (p *listed) resolve(imported string) string {
-	if to, ok := p.ImportMap[imported]; ok {
-		return to
-	}
-	return imported
-}
-
-type listedModule struct {
-	Path, Version, Sum string
-	Main               bool
-	Replace            *listedModule
-}
-
-// ReadDirectory asks the go command what the module in dir links for the
-// environment's GOOS, GOARCH and CGO_ENABLED: all its programs, or all its
-// packages if it has no program. Tests and tools are left out. Nothing is
-// fetched and nothing in dir is changed.
-func ReadDirectory(ctx context.Context, dir string) (*Build, error) {
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
+// ReadDirectory reads what the module in dir links: its programs (all, or those
+// of [Options.Main]), or all its packages if it has no program. Tests and tools
+// are left out. Nothing is fetched and nothing in dir is changed.
+//
+// It asks the go command. Where that is missing, or cannot load every package,
+// the sources that are there are read instead, and the build's gaps say so.
+func ReadDirectory(ctx context.Context, dir string, o Options) (*Build, error) {
+	t, err := openModule(dir)
+	if err != nil {
 		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
 	}
+	builds, err := t.read(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+	}
+	return builds[0], nil
+}
+
+// ReadWorkspace reads the modules of a go.work file that have programs, or all of
+// them if none has.
+func ReadWorkspace(ctx context.Context, file string, o Options) ([]*Build, error) {
+	t, err := openWorkspace(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading Go workspace %q: %w", file, err)
+	}
+	builds, err := t.read(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("reading Go workspace %q: %w", file, err)
+	}
+	withPrograms := slices.DeleteFunc(slices.Clone(builds), func(b *Build) bool { return b.Package == "" && len(b.Programs) == 0 })
+	if len(withPrograms) > 0 {
+		return withPrograms, nil
+	}
+	return builds, nil
+}
+
+// read reads the tree's main modules, in the order of their paths.
+func (t *tree) read(ctx context.Context, o Options) ([]*Build, error) {
+	env, err := t.environment(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.findVendor(env); err != nil {
+		return nil, err
+	}
+	packages, gaps, note, err := t.packages(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	t.setVersions(ctx, packages)
+	l := newListing(packages)
+	if err := l.checkPrograms(o.Main); err != nil {
+		return nil, err
+	}
+	var builds []*Build
+	for _, m := range t.targets {
+		b, err := l.build(m.path, m.version)
+		if err != nil {
+			if len(t.targets) > 1 && len(o.Main) > 0 {
+				continue // its programs were not asked for
+			}
+			return nil, err
+		}
+		b.Gaps, b.Note = append(b.Gaps, gaps...), note
+		t.finish(b, m, env, o)
+		if err := b.describe(ctx, o, t.vendor, l.folders); err != nil {
+			return nil, err
+		}
+		if err := b.hashFiles(l.folders); err != nil {
+			return nil, err
+		}
+		builds = append(builds, b)
+	}
+	if len(builds) == 0 {
+		return nil, errors.New("it has no packages for this GOOS and GOARCH")
+	}
+	return builds, nil
+}
+
+// environment is what the go command says of itself; without it, what is known
+// without asking.
+type environment struct {
+	GOVERSION, GOOS, GOARCH, CGO_ENABLED, CC, GOWORK, GOMODCACHE string
+	command                                                      bool // there is a go command
+}
+
+func (t *tree) environment(ctx context.Context, o Options) (environment, error) {
+	var env environment
 	if _, err := exec.LookPath("go"); err != nil {
-		return nil, errors.New("reading a Go module needs the go command, which is not in PATH")
+		env = withoutCommand(o)
+		return env, nil
 	}
-	mode := "readonly"
-	if _, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt")); err == nil {
-		mode = "vendor"
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
-	}
-	environment, err := runGo(ctx, dir, mode, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED")
+	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE")
 	if err != nil {
-		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+		return env, err
 	}
-	out, err := runGo(ctx, dir, mode, "list", "-deps", "-buildvcs=false",
-		"-json=ImportPath,Name,Standard,DepOnly,Imports,ImportMap,Module", "./...")
-	if err != nil {
-		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+	if err := json.Unmarshal(out, &env); err != nil {
+		return env, fmt.Errorf("what go env prints: %w", err)
 	}
-	packages, err := parseListing(out)
-	if err != nil {
-		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+	env.command = true
+	return env, nil
+}
+
+// packages asks the go command for the targets' packages and all that they
+// import; where it cannot tell, the sources are read, and note has its words.
+func (t *tree) packages(ctx context.Context, env environment, o Options) (packages []listed, gaps []string, note string, err error) {
+	if !env.command {
+		packages, gaps, err = t.fromSources(env, o, "there is none in PATH")
+		return packages, gaps, "", err
 	}
-	b := &Build{}
-	var env map[string]string
-	if err := json.Unmarshal(environment, &env); err != nil {
-		return nil, fmt.Errorf("reading Go module %q: what go env prints: %w", dir, err)
+	out, err := runGo(ctx, t.dir, o, t.mode(), t.listArguments(o)...)
+	if err == nil {
+		packages, err = parseListing(out)
+		return packages, nil, "", err
 	}
-	b.GoVersion = releaseOf(env["GOVERSION"])
-	for _, key := range []string{"CGO_ENABLED", "GOARCH", "GOOS"} {
-		b.Settings = append(b.Settings, Setting{key, env[key]})
+	if ctx.Err() != nil {
+		return nil, nil, "", ctx.Err()
 	}
-	if err := b.link(packages); err != nil {
-		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+	// What must not be read around.
+	for _, fatal := range []string{"checksum mismatch", "SECURITY ERROR", "inconsistent vendoring"} {
+		if strings.Contains(err.Error(), fatal) {
+			return nil, nil, "", err
+		}
 	}
-	return b, nil
+	packages, gaps, second := t.fromSources(env, o, "it could not load every package")
+	return packages, gaps, err.Error(), second
+}
+
+func (t *tree) listArguments(o Options) []string {
+	args := []string{"list", "-deps", "-buildvcs=false",
+		"-json=ImportPath,Name,Dir,Standard,DepOnly,Imports,ImportMap,Module,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SwigFiles,SwigCXXFiles,SysoFiles,CgoLDFLAGS,CgoPkgConfig"}
+	if len(o.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(o.Tags, ","))
+	}
+	args = append(args, "--")
+	if len(o.Main) > 0 {
+		return append(args, o.Main...)
+	}
+	for _, m := range t.targets {
+		args = append(args, m.pattern)
+	}
+	return args
+}
+
+// mode is the environment in which the go command lists packages.
+func (t *tree) mode() []string {
+	mod := "readonly"
+	if t.vendor != nil {
+		mod = "vendor"
+	}
+	return []string{"GOFLAGS=-mod=" + mod, "GOWORK=" + t.goWork()}
 }
 
 // runGo runs the go command with the network off. GOFLAGS is set as a whole:
 // what the user or the project put there must not change what is read.
-func runGo(ctx context.Context, dir, mode string, args ...string) ([]byte, error) {
+func runGo(ctx context.Context, dir string, o Options, env []string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod="+mode, "GOTOOLCHAIN=local", "GOWORK=off", "GOVCS=*:off", "PWD="+dir)
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local", "GOVCS=*:off", "GOFLAGS=-mod=readonly")
+	if abs, err := filepath.Abs(dir); err == nil {
+		cmd.Env = append(cmd.Env, "PWD="+abs)
+	}
+	if o.GOOS != "" {
+		cmd.Env = append(cmd.Env, "GOOS="+o.GOOS)
+	}
+	if o.GOARCH != "" {
+		cmd.Env = append(cmd.Env, "GOARCH="+o.GOARCH)
+	}
+	cmd.Env = append(cmd.Env, env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limited{&stdout, maxListing}, &limited{&stderr, 64 << 10}
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("go %s: %w: %s", args[0], err, firstLines(stderr.String()))
+		return nil, fmt.Errorf("go %s: %w: %s", args[0], err, firstLines(stderr.String(), dir))
 	}
 	return stdout.Bytes(), nil
 }
@@ -114,14 +205,18 @@ type limited struct {
 
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) > l.left {
-		return 0, errors.New("the go command prints more than is read")
+		return 0, errors.New("the command prints more than is read")
 	}
 	l.left -= len(p)
 	return l.w.Write(p)
 }
 
-func firstLines(s string) string {
+// firstLines shortens what the go command says, without the folder it ran in.
+func firstLines(s, dir string) string {
 	const most = 5
+	if abs, err := filepath.Abs(dir); err == nil {
+		s = strings.ReplaceAll(s, abs+string(filepath.Separator), "")
+	}
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	// What it says of its attempts is not why it failed.
 	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "go: downloading ") })
@@ -131,134 +226,30 @@ func firstLines(s string) string {
 	return strings.Join(lines, "; ")
 }
 
-func parseListing(out []byte) ([]listed, error) {
-	var packages []listed
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p listed
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("what go list prints: %w", err)
-		}
-		packages = append(packages, p)
+// checkPrograms holds that what was asked for as a program is one.
+func (l *listing) checkPrograms(asked []string) error {
+	if len(asked) == 0 {
+		return nil
 	}
-	if len(packages) == 0 {
-		return nil, errors.New("it has no packages for this GOOS and GOARCH")
-	}
-	return packages, nil
-}
-
-// link follows imports from the module's programs and turns what they reach into
-// modules and edges.
-func (b *Build) link(packages []listed) error {
-	byPath := map[string]*listed{}
-	var programs, all []string
-	for i := range packages {
-		p := &packages[i]
-		byPath[p.ImportPath] = p
-		if p.DepOnly {
-			continue
-		}
-		all = append(all, p.ImportPath)
-		if p.Name == "main" {
-			programs = append(programs, p.ImportPath)
+	for i := range l.packages {
+		p := &l.packages[i]
+		if !p.DepOnly && p.Name != "main" && p.missing == "" {
+			return fmt.Errorf("expected a program, found package %s (%s)", p.ImportPath, p.Name)
 		}
 	}
-	roots := programs
-	if len(roots) == 0 {
-		roots = all
-		b.Gaps = append(b.Gaps, "the module has no program: what is listed is what its packages link")
-	}
-	if len(programs) == 1 {
-		b.Package = programs[0]
-	}
-	linked := map[string]bool{}
-	var reach func(path string)
-	reach = func(path string) {
-		p := byPath[path]
-		if p == nil || linked[path] {
-			return
-		}
-		linked[path] = true
-		for _, imported := range p.Imports {
-			reach(p.resolve(imported))
-		}
-	}
-	for _, r := range roots {
-		reach(r)
-	}
-	modules, err := collectModules(packages, linked, byPath)
-	if err != nil {
-		return err
-	}
-	for _, m := range modules {
-		if m.main {
-			b.Main = m.Module
-		} else {
-			if m.Path == Std {
-				m.Version = b.GoVersion
-			}
-			b.Modules = append(b.Modules, m.Module)
-		}
-	}
-	b.Modules = distinct(b.Modules)
 	return nil
 }
 
-type linkedModule struct {
-	Module
-	main bool
-}
-
-func collectModules(packages []listed, linked map[string]bool, byPath map[string]*listed) (map[string]*linkedModule, error) {
-	modules := map[string]*linkedModule{}
-	mains := 0
-	// Every program links the standard library's runtime, also one that imports
-	// nothing.
-	modules[Std] = &linkedModule{Module: Module{Path: Std}}
-	for _, p := range packages {
-		if !linked[p.ImportPath] {
-			continue
-		}
-		m, main := moduleOf(p)
-		have := modules[m.Key()]
-		if have == nil {
-			have = &linkedModule{Module: m, main: main}
-			modules[m.Key()] = have
-			if main {
-				mains++
-			}
-		}
-		for _, imported := range p.Imports {
-			to := byPath[p.resolve(imported)]
-			if to == nil { // "C" and "unsafe"
-				continue
-			}
-			if target, _ := moduleOf(*to); target.Key() != m.Key() {
-				have.Edges = append(have.Edges, target.Key())
-			}
+// hashFiles hashes the modules' files in other languages.
+func (b *Build) hashFiles(folders map[string]string) error {
+	if err := b.Main.CGo.hash(folders[b.Main.Key()]); err != nil {
+		return err
+	}
+	for i := range b.Modules {
+		m := &b.Modules[i]
+		if err := m.CGo.hash(folders[m.Key()]); err != nil {
+			return fmt.Errorf("module %s: %w", m.Path, err)
 		}
 	}
-	for _, m := range modules {
-		if m.main {
-			m.Edges = append(m.Edges, Std)
-		}
-		slices.Sort(m.Edges)
-		m.Edges = slices.Compact(m.Edges)
-	}
-	if mains != 1 {
-		return nil, fmt.Errorf("expected one main module, found %d", mains)
-	}
-	return modules, nil
-}
-
-func moduleOf(p listed) (m Module, main bool) {
-	if p.Standard || p.Module == nil {
-		return Module{Path: Std}, false
-	}
-	m = Module{Path: p.Module.Path, Version: p.Module.Version, Sum: p.Module.Sum}
-	if r := p.Module.Replace; r != nil {
-		m = replaced(m, r.Path, r.Version, r.Sum)
-	}
-	return m, p.Module.Main
+	return nil
 }

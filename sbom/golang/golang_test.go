@@ -114,7 +114,7 @@ func TestBinaryAgainstGoVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		b, err := golang.ReadBinary(f, modCache(t))
+		b, err := golang.ReadBinary(context.Background(), f, golang.Options{ModCache: modCache(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestBinaryAgainstGoVersion(t *testing.T) {
 
 func TestDirectoryAgainstGoList(t *testing.T) {
 	check := func(t *testing.T, dir string) {
-		b, err := golang.ReadDirectory(context.Background(), dir)
+		b, err := golang.ReadDirectory(context.Background(), dir, golang.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,11 +159,11 @@ func TestDirectoryAndBinaryAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	binary, err := golang.ReadBinary(f, "")
+	binary, err := golang.ReadBinary(context.Background(), f, golang.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := golang.ReadDirectory(context.Background(), "../..")
+	dir, err := golang.ReadDirectory(context.Background(), "../..", golang.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestReplaced(t *testing.T) {
 		"main_test.go":    "package main\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {}\n",
 		"library/code.go": "package library\n\nimport _ \"net/http\"\n",
 	})
-	b, err := golang.ReadDirectory(context.Background(), dir)
+	b, err := golang.ReadDirectory(context.Background(), dir, golang.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fromBinary, err := golang.ReadBinary(f, modCache(t))
+	fromBinary, err := golang.ReadBinary(context.Background(), f, golang.Options{ModCache: modCache(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestNotGo(t *testing.T) {
 		"no build info": bytes.ReplaceAll(self, []byte("\xff Go buildinf:"), []byte("\xff Go xuildinf:")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if b, err := golang.ReadBinary(bytes.NewReader(data), ""); !errors.Is(err, golang.ErrNotGo) {
+			if b, err := golang.ReadBinary(context.Background(), bytes.NewReader(data), golang.Options{}); !errors.Is(err, golang.ErrNotGo) {
 				t.Errorf("expected ErrNotGo, found %+v, %v", b, err)
 			}
 		})
@@ -267,7 +267,7 @@ func FuzzReadBinary(f *testing.F) {
 	f.Add([]byte("\x7fELF"))
 	f.Add([]byte("\xff Go buildinf:\x08\x02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if b, err := golang.ReadBinary(bytes.NewReader(data), ""); err == nil && b.Main.Path == "" {
+		if b, err := golang.ReadBinary(context.Background(), bytes.NewReader(data), golang.Options{}); err == nil && b.Main.Path == "" {
 			t.Error("a build without a main module")
 		}
 	})
@@ -281,7 +281,7 @@ func BenchmarkBinary(b *testing.B) {
 	cache := modCache(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := golang.ReadBinary(bytes.NewReader(data), cache); err != nil {
+		if _, err := golang.ReadBinary(context.Background(), bytes.NewReader(data), golang.Options{ModCache: cache}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,0 +1,590 @@
+package sbom
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/package-url/packageurl-go"
+
+	"plimsoll.example/sbom/license"
+)
+
+// A rawDocument is what the clauses read of a document, as far as it is there.
+// A member that has another type than CycloneDX gives it makes the document
+// malformed.
+type rawDocument struct {
+	BOMFormat, SpecVersion, SerialNumber string
+	Version                              int
+	Metadata                             rawMetadata
+	vulnerabilities                      int
+	signature                            bool
+
+	components   []rawComponent // the described one first, nested ones behind theirs
+	refs         map[string]int // bom-ref -> how many things have it
+	dependencies map[string]int // ref -> how many entries
+	dangling     []problem
+	compositions map[string]string // ref -> the worst aggregate of its dependencies
+}
+
+type problem struct {
+	status      Status
+	where, what string
+}
+
+type rawMetadata struct {
+	Timestamp    string           `json:"timestamp"`
+	Authors      []rawContact     `json:"authors"`
+	Manufacturer *rawOrganization `json:"manufacturer"`
+	Manufacture  *rawOrganization `json:"manufacture"`
+	Supplier     *rawOrganization `json:"supplier"`
+	Lifecycles   []jsontext.Value `json:"lifecycles"`
+	Tools        jsontext.Value   `json:"tools"`
+	Component    jsontext.Value   `json:"component"`
+	Properties   []rawProperty    `json:"properties"`
+}
+
+type rawContact struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+type rawOrganization struct {
+	Name    string       `json:"name"`
+	URL     []string     `json:"url"`
+	Contact []rawContact `json:"contact"`
+}
+
+type rawProperty struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type rawHash struct {
+	Alg     string `json:"alg"`
+	Content string `json:"content"`
+}
+
+type rawReference struct {
+	Type   string    `json:"type"`
+	URL    string    `json:"url"`
+	Hashes []rawHash `json:"hashes"`
+}
+
+type rawLicense struct {
+	Expression      string `json:"expression"`
+	Acknowledgement string `json:"acknowledgement"`
+	License         *struct {
+		ID              string `json:"id"`
+		Name            string `json:"name"`
+		Acknowledgement string `json:"acknowledgement"`
+	} `json:"license"`
+}
+
+// componentJSON is a component on the wire.
+type componentJSON struct {
+	BOMRef             string           `json:"bom-ref"`
+	Type               string           `json:"type"`
+	Name               string           `json:"name"`
+	Version            string           `json:"version"`
+	PURL               string           `json:"purl"`
+	CPE                string           `json:"cpe"`
+	SWHID              []string         `json:"swhid"`
+	OmniborID          []string         `json:"omniborId"`
+	SWID               jsontext.Value   `json:"swid"`
+	Author             string           `json:"author"`
+	Publisher          string           `json:"publisher"`
+	Authors            []rawContact     `json:"authors"`
+	Supplier           *rawOrganization `json:"supplier"`
+	Manufacturer       *rawOrganization `json:"manufacturer"`
+	Hashes             []rawHash        `json:"hashes"`
+	Licenses           []rawLicense     `json:"licenses"`
+	ExternalReferences []rawReference   `json:"externalReferences"`
+	Properties         []rawProperty    `json:"properties"`
+	Components         []jsontext.Value `json:"components"`
+}
+
+// rawComponent is what is kept of a component: a status for each field, so that a
+// document of many takes little memory.
+type rawComponent struct {
+	ref    string
+	parent int // index of the component it is nested in; -1: none
+	index  int // among its parent's, or the document's; -1: the described one
+	fields [fieldCount]Status
+	// logical components have no file of their own (BSI TR-03183-2, 3.2.2).
+	logical bool
+}
+
+// A field is what is known of a component.
+type field int
+
+// The fields.
+const (
+	fieldName field = iota
+	fieldVersion
+	fieldProducer
+	fieldContact // of the producer: mail or page
+	fieldIdentifier
+	fieldPURL // well-formed, where there is one
+	fieldHash
+	fieldDistributionHash
+	fieldLicense
+	fieldConcluded
+	fieldDeclared
+	fieldFilename
+	fieldExecutable
+	fieldArchive
+	fieldStructured
+	fieldSource
+	fieldDistribution
+	fieldCount
+)
+
+// maxNesting bounds components in components.
+const maxNesting = 64
+
+// trackingReader remembers the reader's own error, and that it was cut off.
+type trackingReader struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (t *trackingReader) Read(p []byte) (int, error) {
+	if t.left <= 0 {
+		t.err = fmt.Errorf("%w: it is over %d bytes", ErrMalformed, int64(MaxCheck))
+		return 0, t.err
+	}
+	if int64(len(p)) > t.left {
+		p = p[:t.left]
+	}
+	n, err := t.r.Read(p)
+	t.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.err = err
+	}
+	return n, err
+}
+
+// readRaw reads a document, one component at a time.
+func readRaw(r io.Reader) (*rawDocument, error) {
+	in := &trackingReader{r: r, left: MaxCheck}
+	doc := &rawDocument{refs: map[string]int{}, dependencies: map[string]int{}, compositions: map[string]string{}}
+	err := doc.read(jsontext.NewDecoder(in))
+	switch {
+	case err == nil:
+		return doc, nil
+	case in.err != nil:
+		return nil, fmt.Errorf("reading SBOM: %w", in.err)
+	}
+	return nil, fmt.Errorf("reading SBOM: %w: %w", ErrMalformed, err)
+}
+
+func (d *rawDocument) read(dec *jsontext.Decoder) error {
+	if start, err := dec.ReadToken(); err != nil {
+		return err
+	} else if start.Kind() != '{' {
+		return fmt.Errorf("expected a JSON object, found %s", start.Kind())
+	}
+	var late []func() error // dependencies may stand before components
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := d.member(dec, name.String(), &late); err != nil {
+			return err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the document")
+	}
+	if d.BOMFormat != "CycloneDX" {
+		return fmt.Errorf("expected bomFormat CycloneDX, found %q", d.BOMFormat)
+	}
+	for _, check := range late {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *rawDocument) member(dec *jsontext.Decoder, name string, late *[]func() error) error {
+	switch name {
+	case "bomFormat":
+		return json.UnmarshalDecode(dec, &d.BOMFormat)
+	case "specVersion":
+		return json.UnmarshalDecode(dec, &d.SpecVersion)
+	case "serialNumber":
+		return json.UnmarshalDecode(dec, &d.SerialNumber)
+	case "version":
+		return json.UnmarshalDecode(dec, &d.Version)
+	case "metadata":
+		if err := json.UnmarshalDecode(dec, &d.Metadata); err != nil {
+			return err
+		}
+		if len(d.Metadata.Component) == 0 {
+			return nil
+		}
+		return d.component(d.Metadata.Component, -1, -1, 0)
+	case "components":
+		i := -1
+		return eachElement(dec, func(v jsontext.Value) error {
+			i++
+			return d.component(v, -1, i, 0)
+		})
+	case "services", "annotations", "declarations", "formulation":
+		v, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		return d.otherRefs(v)
+	case "vulnerabilities":
+		return eachElement(dec, func(jsontext.Value) error { d.vulnerabilities++; return nil })
+	case "dependencies":
+		i := -1
+		return eachElement(dec, func(v jsontext.Value) error {
+			i++
+			return d.dependency(v, i, late)
+		})
+	case "compositions":
+		i := -1
+		return eachElement(dec, func(v jsontext.Value) error {
+			i++
+			return d.composition(v, i, late)
+		})
+	case "signature":
+		d.signature = true
+	}
+	return dec.SkipValue()
+}
+
+func eachElement(dec *jsontext.Decoder, do func(jsontext.Value) error) error {
+	if start, err := dec.ReadToken(); err != nil {
+		return err
+	} else if start.Kind() != '[' {
+		return fmt.Errorf("expected a JSON array at %s, found %s", dec.StackPointer(), start.Kind())
+	}
+	for dec.PeekKind() != ']' {
+		v, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := do(v); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// otherRefs takes the bom-refs of what is no component: edges may lead there.
+func (d *rawDocument) otherRefs(v jsontext.Value) error {
+	dec := jsontext.NewDecoder(strings.NewReader(string(v)))
+	for {
+		t, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if kind, n := dec.StackIndex(dec.StackDepth()); kind == '{' && n%2 == 1 && t.Kind() == '"' && t.String() == "bom-ref" {
+			ref, err := dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			d.refs[ref.String()]++
+		}
+	}
+}
+
+func (d *rawDocument) component(v jsontext.Value, parent, index, depth int) error {
+	if depth > maxNesting {
+		return fmt.Errorf("components lie more than %d deep", maxNesting)
+	}
+	var c componentJSON
+	if err := json.Unmarshal(v, &c); err != nil {
+		return err
+	}
+	kept := rawComponent{ref: c.BOMRef, parent: parent, index: index, fields: c.statuses()}
+	for _, p := range c.Properties {
+		kept.logical = kept.logical || (p.Name == "plimsoll:component:logical" && p.Value == "true")
+	}
+	if c.BOMRef != "" {
+		d.refs[c.BOMRef]++
+	}
+	at := len(d.components)
+	d.components = append(d.components, kept)
+	for i, nested := range c.Components {
+		if err := d.component(nested, at, i, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// where is a component's place in the document, with its bom-ref.
+func (c *rawComponent) where(d *rawDocument) string {
+	path := ""
+	for at := c; ; at = &d.components[at.parent] {
+		step := fmt.Sprintf("components[%d]", at.index)
+		if at.parent < 0 && at.index < 0 {
+			step = "metadata.component"
+		}
+		if path != "" {
+			step += "." + path
+		}
+		if path = step; at.parent < 0 {
+			break
+		}
+	}
+	if c.ref != "" {
+		path += " (" + c.ref + ")"
+	}
+	return path
+}
+
+func (d *rawDocument) dependency(v jsontext.Value, i int, late *[]func() error) error {
+	var dep struct {
+		Ref       string   `json:"ref"`
+		DependsOn []string `json:"dependsOn"`
+		Provides  []string `json:"provides"`
+	}
+	if err := json.Unmarshal(v, &dep); err != nil {
+		return err
+	}
+	d.dependencies[dep.Ref]++
+	*late = append(*late, func() error {
+		where := fmt.Sprintf("dependencies[%d]", i)
+		d.resolve(where+".ref", dep.Ref)
+		seen := make(map[string]bool, len(dep.DependsOn))
+		for j, to := range dep.DependsOn {
+			at := fmt.Sprintf("%s.dependsOn[%d]", where, j)
+			d.resolve(at, to)
+			if seen[to] {
+				d.dangling = append(d.dangling, problem{Fail, at, fmt.Sprintf("%q is there twice", to)})
+			}
+			seen[to] = true
+		}
+		for j, to := range dep.Provides {
+			d.resolve(fmt.Sprintf("%s.provides[%d]", where, j), to)
+		}
+		return nil
+	})
+	return nil
+}
+
+// resolve holds that a reference leads to something, in this document or by
+// BOM-Link in another.
+func (d *rawDocument) resolve(where, ref string) {
+	if d.refs[ref] == 0 && !strings.HasPrefix(ref, "urn:cdx:") {
+		d.dangling = append(d.dangling, problem{Fail, where, fmt.Sprintf("nothing has the bom-ref %q", ref)})
+	}
+}
+
+func (d *rawDocument) composition(v jsontext.Value, i int, late *[]func() error) error {
+	var c struct {
+		Aggregate    string   `json:"aggregate"`
+		Assemblies   []string `json:"assemblies"`
+		Dependencies []string `json:"dependencies"`
+	}
+	if err := json.Unmarshal(v, &c); err != nil {
+		return err
+	}
+	for _, ref := range c.Dependencies {
+		if have := d.compositions[ref]; have == "" || have == "complete" {
+			d.compositions[ref] = c.Aggregate
+		}
+	}
+	*late = append(*late, func() error {
+		for _, list := range []struct {
+			name string
+			refs []string
+		}{{"assemblies", c.Assemblies}, {"dependencies", c.Dependencies}} {
+			for j, ref := range list.refs {
+				d.resolve(fmt.Sprintf("compositions[%d].%s[%d]", i, list.name, j), ref)
+			}
+		}
+		return nil
+	})
+	return nil
+}
+
+// statuses says of each field whether the component has it, or says that it is
+// unknown or withheld: in a property plimsoll:unknown:FIELD,
+// plimsoll:withheld:FIELD or plimsoll:FIELD:unknown, or in the word that others
+// use for it.
+func (c *componentJSON) statuses() (s [fieldCount]Status) {
+	properties := make(map[string]string, len(c.Properties))
+	for _, p := range c.Properties {
+		properties[p.Name] = p.Value
+	}
+	set := func(f field, name string, has bool) {
+		switch {
+		case has:
+			s[f] = Pass
+		case properties["plimsoll:withheld:"+name] != "":
+			s[f] = Withheld
+		case properties["plimsoll:unknown:"+name] != "" || properties["plimsoll:"+name+":unknown"] != "":
+			s[f] = Unknown
+		default:
+			s[f] = Fail
+		}
+	}
+	set(fieldName, "name", c.Name != "")
+	set(fieldVersion, "version", c.Version != "" && !saysUnknown(c.Version))
+	if saysUnknown(c.Version) {
+		s[fieldVersion] = Unknown
+	}
+	producer, contact := c.producer()
+	set(fieldProducer, "producer", producer != "" && !saysUnknown(producer))
+	if saysUnknown(producer) {
+		s[fieldProducer] = Unknown
+	}
+	set(fieldContact, "producer", contact)
+	validPURL := true
+	if c.PURL != "" {
+		_, err := packageurl.FromString(c.PURL)
+		validPURL = err == nil
+	}
+	set(fieldPURL, "purl", validPURL)
+	set(fieldIdentifier, "identifier", (c.PURL != "" && validPURL) || c.CPE != "" || len(c.SWHID) > 0 || len(c.OmniborID) > 0 || len(c.SWID) > 0)
+	set(fieldHash, "hash", hasHash(c.Hashes, ""))
+	distribution, source, distributionHash := c.references()
+	set(fieldDistribution, "distribution", distribution)
+	set(fieldSource, "source", source)
+	set(fieldDistributionHash, "hash", distributionHash)
+	c.licenseStatuses(&s, set)
+	for _, p := range []struct {
+		f    field
+		name string
+	}{{fieldFilename, "filename"}, {fieldExecutable, "executable"}, {fieldArchive, "archive"}, {fieldStructured, "structured"}} {
+		set(p.f, p.name, bsiProperty(p.name, properties["bsi:component:"+p.name]))
+	}
+	return s
+}
+
+// bsiProperty says whether a property has one of the values that the BSI's
+// taxonomy gives it.
+func bsiProperty(name, value string) bool {
+	switch name {
+	case "filename":
+		return value != ""
+	case "executable":
+		return value == "executable" || value == "non-executable"
+	case "archive":
+		return value == "archive" || value == "no archive"
+	}
+	return value == "structured" || value == "unstructured"
+}
+
+func saysUnknown(s string) bool {
+	switch strings.ToLower(s) {
+	case "unknown", "noassertion", "unknown provenance":
+		return true
+	}
+	return false
+}
+
+// producer is who made a component, and whether they can be reached.
+func (c *componentJSON) producer() (name string, contact bool) {
+	for _, o := range []*rawOrganization{c.Manufacturer, c.Supplier} {
+		if o == nil {
+			continue
+		}
+		if name == "" {
+			name = o.Name
+		}
+		contact = contact || o.reachable()
+	}
+	for _, a := range c.Authors {
+		if name == "" {
+			name = a.Name
+		}
+		contact = contact || a.Email != ""
+	}
+	for _, a := range []string{c.Publisher, c.Author} {
+		if name == "" {
+			name = a
+		}
+	}
+	return name, contact
+}
+
+func (o *rawOrganization) reachable() bool {
+	if o == nil {
+		return false
+	}
+	for _, u := range o.URL {
+		if u != "" {
+			return true
+		}
+	}
+	for _, c := range o.Contact {
+		if c.Email != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *componentJSON) references() (distribution, source, distributionHash bool) {
+	for _, r := range c.ExternalReferences {
+		switch r.Type {
+		case "distribution":
+			distribution = distribution || r.URL != ""
+			distributionHash = distributionHash || hasHash(r.Hashes, "SHA-512")
+		case "vcs", "source-distribution":
+			source = source || r.URL != ""
+		}
+	}
+	return distribution, source, distributionHash
+}
+
+// hashLengths are the digests that still bind, in hexadecimal digits. MD5 and
+// SHA-1 do not.
+var hashLengths = map[string]int{
+	"SHA-256": 64, "SHA-384": 96, "SHA-512": 128, "SHA3-256": 64, "SHA3-384": 96, "SHA3-512": 128,
+	"BLAKE2b-256": 64, "BLAKE2b-384": 96, "BLAKE2b-512": 128, "BLAKE3": 64,
+}
+
+func hasHash(hashes []rawHash, alg string) bool {
+	for _, h := range hashes {
+		if n := hashLengths[h.Alg]; n > 0 && len(h.Content) == n && (alg == "" || h.Alg == alg) {
+			return true
+		}
+	}
+	return false
+}
+
+// licenseStatuses: a licence counts if it is an SPDX expression or identifier. A
+// name or a text alone is none.
+func (c *componentJSON) licenseStatuses(s *[fieldCount]Status, set func(field, string, bool)) {
+	var any, concluded, declared, unknown bool
+	for _, l := range c.Licenses {
+		acknowledgement, spdx := l.Acknowledgement, license.IsExpression(l.Expression)
+		if l.License != nil {
+			acknowledgement, spdx = l.License.Acknowledgement, license.IsExpression(l.License.ID)
+			unknown = unknown || saysUnknown(l.License.Name)
+		}
+		unknown = unknown || saysUnknown(l.Expression)
+		any = any || spdx
+		concluded = concluded || (spdx && acknowledgement == "concluded")
+		declared = declared || (spdx && acknowledgement == "declared")
+	}
+	set(fieldLicense, "license", any)
+	set(fieldConcluded, "license", concluded)
+	set(fieldDeclared, "license", declared)
+	for _, f := range []field{fieldLicense, fieldConcluded, fieldDeclared} {
+		if s[f] == Fail && unknown {
+			s[f] = Unknown
+		}
+	}
+}

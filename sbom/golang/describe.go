@@ -1,0 +1,133 @@
+package golang
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+	modzip "golang.org/x/mod/zip"
+	"golang.org/x/sync/errgroup"
+
+	"plimsoll.example/sbom/license"
+)
+
+// describe fills in hashes and licences of the modules, from their zips, and for
+// those without zip from the vendor folder or the folder that replaces them.
+// folders has the latter by key.
+func (b *Build) describe(ctx context.Context, o Options, vendor *vendored, folders map[string]string) error {
+	c := cache{modules: o.ModCache, facts: o.Facts, skipZips: o.SkipZips}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range b.Modules {
+		m := &b.Modules[i]
+		if m.Path == Std {
+			// The licence of Go itself, https://go.dev/LICENSE.
+			m.License, m.HashUnknown = "BSD-3-Clause", "it comes with the Go toolchain; there is no zip of it"
+			continue
+		}
+		folder := folders[m.Key()]
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return m.describe(c, vendor, folder)
+		})
+	}
+	group.Go(func() error { return b.Main.describe(c, nil, folders[b.Main.Key()]) })
+	return group.Wait()
+}
+
+func (m *Module) describe(c cache, vendor *vendored, folder string) error {
+	if m.Local || m.Workspace || (folder != "" && m.Sum == "") {
+		m.HashUnknown, m.LicenseUnknown = localFiles, localFiles
+		if !m.Local {
+			m.HashUnknown = mainFiles
+		}
+		if folder == "" {
+			return nil
+		}
+		if err := m.concludeFrom(folder); err != nil {
+			return err
+		}
+		if m.Local && m.RequiredVersion != "" {
+			m.LocalSum = folderSum(folder, module.Version{Path: m.Path, Version: m.RequiredVersion})
+		}
+		return nil
+	}
+	if err := c.describe(m); err != nil {
+		return err
+	}
+	if m.License == "" && vendor != nil {
+		if folder := vendor.folder(*m); folder != "" {
+			if m.SHA256 == "" && m.HashUnknown == notInCache {
+				m.HashUnknown = vendoredFiles
+			}
+			return m.concludeFrom(folder)
+		}
+	}
+	return nil
+}
+
+// concludeFrom concludes the licence from the texts in a folder.
+func (m *Module) concludeFrom(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return withoutPath(err)
+	}
+	var texts []license.Text
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !license.IsTextName(e.Name()) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() > license.MaxText {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return withoutPath(err)
+		}
+		texts = append(texts, license.Text{Name: e.Name(), Data: data})
+	}
+	c := license.Conclude(texts)
+	m.License, m.LicenseUnknown, m.LicenseFiles = c.Expression, c.Unknown, c.Files
+	return nil
+}
+
+// folderSum is the dirhash of the files that the go command would put into the
+// folder's zip; "" if it would not make one.
+func folderSum(folder string, v module.Version) string {
+	checked, err := modzip.CheckDir(folder)
+	if err != nil {
+		return ""
+	}
+	prefix := v.Path + "@" + v.Version + "/"
+	files := make([]string, len(checked.Valid))
+	byName := make(map[string]string, len(checked.Valid))
+	for i, f := range checked.Valid { // with the folder in front
+		files[i] = prefix + relative(filepath.Clean(folder), f)
+		byName[files[i]] = f
+	}
+	sum, err := dirhash.Hash1(files, func(name string) (io.ReadCloser, error) { return os.Open(byName[name]) })
+	if err != nil {
+		return ""
+	}
+	return sum
+}
+
+// withoutPath drops the path from an error, which names a place on this machine.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

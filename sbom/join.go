@@ -1,0 +1,136 @@
+package sbom
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+)
+
+// join lists what several builds are made of: one component for what is the same
+// in two of them, with the edges and places of both. What has one purl and other
+// facts stays apart. A build that another depends on is that build's root.
+func join(parts []*part) []*node {
+	if len(parts) == 1 {
+		return parts[0].nodes
+	}
+	distinguishRoots(parts)
+	roots := map[string]*node{}
+	for _, p := range parts {
+		roots[p.root.ref()] = p.root
+		for _, n := range p.programs {
+			roots[n.ref()] = n
+		}
+	}
+	joined := map[string]*node{}
+	var list []*node
+	for i, p := range parts {
+		renamed := map[string]string{}
+		var kept []*node
+		for _, n := range p.nodes {
+			have := joined[n.ref()]
+			switch {
+			case roots[n.ref()] != nil:
+			case have == nil:
+				kept = append(kept, n)
+			case same(have.component, n.component):
+				have.absorb(n)
+			default:
+				ref := n.ref() + "|" + strconv.Itoa(i+1)
+				renamed[n.ref()] = ref
+				n.component.BOMRef = ref
+				kept = append(kept, n)
+			}
+		}
+		for _, n := range p.all() {
+			for j, e := range n.edges {
+				n.edges[j] = cmp.Or(renamed[e], e)
+			}
+		}
+		for _, n := range kept {
+			joined[n.ref()] = n
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// distinguishRoots gives builds of one purl (one program for two platforms) refs
+// of their own, by their digests or their order.
+func distinguishRoots(parts []*part) {
+	seen := map[string]bool{}
+	for i, p := range parts {
+		for _, n := range append([]*node{p.root}, p.programs...) {
+			ref := n.ref()
+			if seen[ref] {
+				suffix := strconv.Itoa(i + 1)
+				if h := n.component.Hashes; h != nil && len(*h) > 0 {
+					suffix = (*h)[0].Value
+				}
+				n.component.BOMRef = ref + "|" + suffix
+				for _, m := range p.all() {
+					for j, e := range m.edges {
+						if e == ref {
+							m.edges[j] = n.component.BOMRef
+						}
+					}
+				}
+			}
+			seen[n.ref()] = true
+		}
+	}
+}
+
+// same says whether two components are one: equal in all but the places where
+// they lie and what is said of their edges.
+func same(a, b cdx.Component) bool {
+	for _, c := range []*cdx.Component{&a, &b} {
+		c.Evidence = nil
+		if c.Properties != nil {
+			kept := slices.DeleteFunc(slices.Clone(*c.Properties), func(p cdx.Property) bool {
+				return strings.HasPrefix(p.Name, "plimsoll:dependencies:") || p.Name == "plimsoll:linked:unknown"
+			})
+			c.Properties = &kept
+		}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// absorb adds another build's edges and places of the same component.
+func (n *node) absorb(other *node) {
+	n.edges = append(n.edges, other.edges...)
+	n.partial = n.partial || other.partial || (n.unknown == "") != (other.unknown == "")
+	if n.unknown == "" && other.unknown != "" {
+		n.unknown = other.unknown
+		addProperty(&n.component, "plimsoll:dependencies:unknown", n.unknown)
+	}
+	if other.component.Evidence == nil || other.component.Evidence.Occurrences == nil {
+		return
+	}
+	for _, o := range *other.component.Evidence.Occurrences {
+		addOccurrence(&n.component, o)
+	}
+}
+
+// addOccurrence adds where a component lies, once.
+func addOccurrence(c *cdx.Component, o cdx.EvidenceOccurrence) {
+	if o.Location == "" {
+		return
+	}
+	if c.Evidence == nil {
+		c.Evidence = &cdx.Evidence{}
+	}
+	if c.Evidence.Occurrences == nil {
+		c.Evidence.Occurrences = &[]cdx.EvidenceOccurrence{}
+	}
+	list := *c.Evidence.Occurrences
+	if slices.ContainsFunc(list, func(have cdx.EvidenceOccurrence) bool { return reflect.DeepEqual(have, o) }) {
+		return
+	}
+	list = append(list, o)
+	slices.SortFunc(list, func(a, b cdx.EvidenceOccurrence) int { return strings.Compare(a.Location, b.Location) })
+	*c.Evidence.Occurrences = list
+}

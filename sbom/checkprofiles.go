@@ -28,27 +28,29 @@ type checkProfile struct {
 }
 
 // profiles are what an SBOM is held against. CISA's and NTIA's elements have
-// headings and no numbers; BSI's are in the tables of its sections 5.2.1 to 5.2.5.
+// headings and no numbers of their own; BSI's are in the tables of its sections
+// 5.2.1 to 5.2.5. CISA's say "should": what is required here is what a document
+// must have to follow them.
 func profiles() []checkProfile {
 	return []checkProfile{
 		{"cisa-2026", "2026 Minimum Elements for a Software Bill of Materials, v2.1 (CISA and partners, 2026-07-29)", slices.Concat([]clause{
-			{number: "SBOM Author", element: "author, by full name", field: "metadata.authors, manufacturer or supplier", level: Required, whole: authorNamed},
-			{number: "SBOM Author Signature", element: "signature", field: "signature; one that stands beside the file cannot be seen here", level: Recommended, whole: signed},
-			{number: "SBOM Data Format Name", element: "format", field: "bomFormat", level: Required, whole: formatNamed},
-			{number: "SBOM Data Format Version", element: "format version", field: "specVersion", level: Required, whole: formatVersion("1.4", "1.5", "1.6", "1.7")},
-			{number: "SBOM Generation Context", element: "lifecycle phase", field: "metadata.lifecycles", level: Required, whole: lifecycle},
-			{number: "SBOM Timestamp", element: "timestamp", field: "metadata.timestamp", level: Required, whole: timestamp},
-			{number: "SBOM Tool Name", element: "tool", field: "metadata.tools", level: Required, stated: true, whole: toolNamed},
-			{number: "SBOM Tool Version", element: "tool version", field: "metadata.tools", level: Required, stated: true, whole: toolVersion},
-			{number: "SBOM Version", element: "version and serial number", field: "version, serialNumber", level: Required, whole: serial},
-			eachHas("Component Producer", "producer", "components[].manufacturer, supplier, authors or publisher", fieldProducer, true),
-			eachHas("Component Name", "name", "components[].name", fieldName, false),
-			eachHas("Component Version", "version", "components[].version", fieldVersion, true),
-			eachHas("Component Identifiers", "identifier", "components[].purl, cpe, swhid, omniborId or swid", fieldIdentifier, true),
-			eachHas("Component Hash Value", "hash with its algorithm", "components[].hashes", fieldHash, true),
-			eachHas("Component License", "SPDX licence", "components[].licenses", fieldLicense, true),
-			{number: "Component Dependency Relationship", element: "dependencies", field: "dependencies[].ref, compositions[].dependencies", level: Required, stated: true, empty: nothing, each: dependenciesListed},
-			{number: "Explicitly Identifying Unknown Information", element: "completeness", field: "compositions[].dependencies", level: Recommended, empty: nothing, each: completeness},
+			{number: "Appendix A, Table 1: SBOM Author", element: "author, by full name", field: "metadata.authors, manufacturer or supplier", level: Required, whole: authorNamed},
+			{number: "Appendix A, Table 1: SBOM Author Signature", element: "signature", field: "signature; one that stands beside the file cannot be seen here", level: Recommended, whole: signed},
+			{number: "Appendix A, Table 1: SBOM Data Format Name", element: "format", field: "bomFormat", level: Required, whole: formatNamed},
+			{number: "Appendix A, Table 1: SBOM Data Format Version", element: "format version", field: "specVersion", level: Required, whole: formatVersion("1.4", "1.5", "1.6", "1.7")},
+			{number: "Appendix A, Table 1: SBOM Generation Context", element: "lifecycle phase", field: "metadata.lifecycles", level: Required, whole: lifecycle},
+			{number: "Appendix A, Table 1: SBOM Timestamp", element: "timestamp", field: "metadata.timestamp", level: Required, whole: timestamp},
+			{number: "Appendix A, Table 1: SBOM Tool Name", element: "tool", field: "metadata.tools", level: Required, stated: true, whole: toolNamed},
+			{number: "Appendix A, Table 1: SBOM Tool Version", element: "tool version", field: "metadata.tools", level: Required, stated: true, whole: toolVersion},
+			{number: "Appendix A, Table 1: SBOM Version", element: "version and serial number", field: "version, serialNumber", level: Required, whole: serial},
+			eachHas("Appendix A, Table 1: Component Producer", "producer", "components[].manufacturer, supplier, authors or publisher", fieldProducer, true),
+			eachHas("Appendix A, Table 1: Component Name", "name", "components[].name", fieldName, false),
+			eachHas("Appendix A, Table 1: Component Version", "version", "components[].version", fieldVersion, true),
+			eachHas("Appendix A, Table 1: Component Identifiers", "identifier", "components[].purl, cpe, swhid, omniborId or swid", fieldIdentifier, true),
+			eachHas("Appendix A, Table 1: Component Hash Value", "hash with its algorithm", "components[].hashes", fieldHash, true),
+			eachHas("Appendix A, Table 1: Component License", "SPDX licence", "components[].licenses", fieldLicense, true),
+			{number: "Appendix A, Table 1: Component Dependency Relationship", element: "dependencies", field: "dependencies[].ref, compositions[].dependencies", level: Required, stated: true, empty: nothing, each: dependenciesListed},
+			{number: "Practices and Processes: Explicitly Identifying Unknown Information", element: "completeness", field: "compositions[].dependencies", level: Recommended, empty: nothing, each: completeness},
 		}, structure())},
 		{"bsi-2.1", "BSI TR-03183-2 v2.1.0 (2025-08-20)", slices.Concat([]clause{
 			{number: "4", element: "CycloneDX 1.6 or higher", field: "specVersion", level: Required, whole: formatVersion("1.6", "1.7")},
@@ -70,19 +72,19 @@ func profiles() []checkProfile {
 			atLevel(Recommended, ofFiles("5.2.4", "URI of the deployable form", "components[].externalReferences[type=distribution]", fieldDistribution)),
 			atLevel(Additional, eachHas("5.2.4", "other unique identifiers", "components[].purl, cpe or swid", fieldIdentifier, true)),
 			atLevel(Recommended, eachHas("5.2.4", "original licences, declared", "components[].licenses[].acknowledgement", fieldDeclared, true)),
-			{number: "(vulnerabilities)", element: "no vulnerabilities in the SBOM", field: "vulnerabilities", level: Required, whole: noVulnerabilities},
+			{number: "3.1", element: "no vulnerabilities in the SBOM", field: "vulnerabilities", level: Required, whole: noVulnerabilities},
 		}, structure())},
 		{"ntia-2021", "The Minimum Elements For a Software Bill of Materials (NTIA, 2021-07-12)", slices.Concat([]clause{
-			eachHas("Data Fields: Supplier Name", "supplier", "components[].supplier, manufacturer, authors or publisher", fieldProducer, true),
-			eachHas("Data Fields: Component Name", "name", "components[].name", fieldName, false),
-			eachHas("Data Fields: Version of the Component", "version", "components[].version", fieldVersion, true),
-			eachHas("Data Fields: Other Unique Identifiers", "identifier", "components[].purl, cpe, swhid, omniborId or swid", fieldIdentifier, true),
-			{number: "Data Fields: Dependency Relationship", element: "dependencies", field: "dependencies[].ref, compositions[].dependencies", level: Required, stated: true, empty: nothing, each: dependenciesListed},
-			{number: "Data Fields: Author of SBOM Data", element: "author", field: "metadata.authors, manufacturer or supplier", level: Required, whole: authorNamed},
-			{number: "Data Fields: Timestamp", element: "timestamp", field: "metadata.timestamp", level: Required, whole: timestamp},
-			{number: "Automation Support", element: "format", field: "bomFormat, specVersion", level: Required, whole: formatVersion("1.4", "1.5", "1.6", "1.7")},
-			{number: "Known Unknowns", element: "completeness", field: "compositions[].dependencies", level: Recommended, empty: nothing, each: completeness},
-			atLevel(Recommended, eachHas("Recommended Data Fields: Hash of the Component", "hash", "components[].hashes", fieldHash, true)),
+			eachHas("IV, Data Fields: Supplier Name", "supplier", "components[].supplier, manufacturer, authors or publisher", fieldProducer, true),
+			eachHas("IV, Data Fields: Component Name", "name", "components[].name", fieldName, false),
+			eachHas("IV, Data Fields: Version of the Component", "version", "components[].version", fieldVersion, true),
+			eachHas("IV, Data Fields: Other Unique Identifiers", "identifier", "components[].purl, cpe, swhid, omniborId or swid", fieldIdentifier, true),
+			{number: "IV, Data Fields: Dependency Relationship", element: "dependencies", field: "dependencies[].ref, compositions[].dependencies", level: Required, stated: true, empty: nothing, each: dependenciesListed},
+			{number: "IV, Data Fields: Author of SBOM Data", element: "author", field: "metadata.authors, manufacturer or supplier", level: Required, whole: authorNamed},
+			{number: "IV, Data Fields: Timestamp", element: "timestamp", field: "metadata.timestamp", level: Required, whole: timestamp},
+			{number: "IV, Automation Support", element: "format", field: "bomFormat, specVersion", level: Required, whole: formatVersion("1.4", "1.5", "1.6", "1.7")},
+			{number: "IV, Practices and Processes: Known Unknowns", element: "completeness", field: "compositions[].dependencies", level: Recommended, empty: nothing, each: completeness},
+			atLevel(Recommended, eachHas("V, Recommended Data Fields: Hash of the Component", "hash", "components[].hashes", fieldHash, true)),
 		}, structure())},
 		{"plimsoll", "what this tool writes itself: every field there, or said to be unknown", slices.Concat([]clause{
 			{number: "format", element: "format version", field: "specVersion", level: Required, whole: formatVersion("1.4", "1.5", "1.6", "1.7")},

@@ -417,6 +417,12 @@ func (d *rawDocument) composition(v jsontext.Value, i int, late *[]func() error)
 	return nil
 }
 
+// cisaFields are CISA's names of the fields (2026 minimum elements, appendix A).
+var cisaFields = map[string]string{
+	"Component Producer": "producer", "Component Version": "version", "Component Identifiers": "identifier",
+	"Component Hash Value": "hash", "Component Hash Algorithm": "hash", "Component License": "license", "Component Name": "name",
+}
+
 // statuses says of each field whether the component has it, or says that it is
 // unknown or withheld: in a property plimsoll:unknown:FIELD,
 // plimsoll:withheld:FIELD or plimsoll:FIELD:unknown, or in the word that others
@@ -425,6 +431,14 @@ func (c *componentJSON) statuses() (s [fieldCount]Status) {
 	properties := make(map[string]string, len(c.Properties))
 	for _, p := range c.Properties {
 		properties[p.Name] = p.Value
+		// CycloneDX's taxonomy has a property for each unknown field, with CISA's
+		// name of the field as its value (cdx:cisa).
+		switch p.Name {
+		case "cdx:cisa:unknown-information":
+			properties["plimsoll:unknown:"+cisaFields[p.Value]] = p.Value
+		case "cdx:cisa:withheld-information":
+			properties["plimsoll:withheld:"+cisaFields[p.Value]] = p.Value
+		}
 	}
 	set := func(f field, name string, has bool) {
 		switch {

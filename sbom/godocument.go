@@ -331,6 +331,10 @@ func address(hostAndPath string) string {
 	return u.String()
 }
 
+// unknownVersion is what CISA's minimum elements want to read where a tool's
+// version is not known.
+const unknownVersion = "unknown"
+
 // goTools are what built it: the Go toolchain, and C compilers by the name they
 // give themselves, "GCC: (Debian 12.2.0-14) 12.2.0".
 func goTools(b *golang.Build) []cdx.Component {
@@ -339,14 +343,14 @@ func goTools(b *golang.Build) []cdx.Component {
 		tools = append(tools, cdx.Component{Type: cdx.ComponentTypeApplication, Name: "go", Version: release})
 	}
 	for _, compiler := range b.Native.Compilers {
-		c := cdx.Component{Type: cdx.ComponentTypeApplication, Name: compiler}
+		c := cdx.Component{Type: cdx.ComponentTypeApplication, Name: compiler, Version: unknownVersion}
 		if name, rest, ok := strings.Cut(compiler, ":"); ok {
 			c.Name, c.Version = name, strings.TrimSpace(rest)
 		}
 		tools = append(tools, c)
 	}
 	if cc := b.Setting("CC"); cc != "" {
-		tools = append(tools, cdx.Component{Type: cdx.ComponentTypeApplication, Name: cc})
+		tools = append(tools, cdx.Component{Type: cdx.ComponentTypeApplication, Name: cc, Version: unknownVersion})
 	}
 	return tools
 }

@@ -43,15 +43,20 @@ func lockfile(t testing.TB, fixture string) string {
 
 func generate(t testing.TB, path string, o sbom.Options) []byte {
 	t.Helper()
-	doc, err := sbom.Generate(context.Background(), []string{path}, o)
+	return generateAll(t, []string{path}, o)
+}
+
+func generateAll(t testing.TB, paths []string, o sbom.Options) []byte {
+	t.Helper()
+	doc, err := sbom.Generate(context.Background(), paths, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return doc.JSON()
 }
 
-// schema compiles the CycloneDX 1.7 schema of PLIMSOLL_CORPUS, or skips.
-func schema(t *testing.T) *jsonschema.Schema {
+// schema compiles a CycloneDX schema of PLIMSOLL_CORPUS, or skips.
+func schema(t *testing.T, version string) *jsonschema.Schema {
 	t.Helper()
 	dir := os.Getenv("PLIMSOLL_CORPUS")
 	if dir == "" {
@@ -60,11 +65,12 @@ func schema(t *testing.T) *jsonschema.Schema {
 	dir = filepath.Join(dir, "schema")
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
+	id := "http://cyclonedx.org/schema/bom-" + version + ".schema.json"
 	for file, id := range map[string]string{
-		"bom-1.7.SNAPSHOT.schema.json":           "http://cyclonedx.org/schema/bom-1.7.schema.json",
-		"spdx.SNAPSHOT.schema.json":              "http://cyclonedx.org/schema/spdx.schema.json",
-		"jsf-0.82.SNAPSHOT.schema.json":          "http://cyclonedx.org/schema/jsf-0.82.schema.json",
-		"cryptography-defs.SNAPSHOT.schema.json": "http://cyclonedx.org/schema/cryptography-defs.schema.json",
+		"bom-" + version + ".SNAPSHOT.schema.json": id,
+		"spdx.SNAPSHOT.schema.json":                "http://cyclonedx.org/schema/spdx.schema.json",
+		"jsf-0.82.SNAPSHOT.schema.json":            "http://cyclonedx.org/schema/jsf-0.82.schema.json",
+		"cryptography-defs.SNAPSHOT.schema.json":   "http://cyclonedx.org/schema/cryptography-defs.schema.json",
 	} {
 		data, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
@@ -80,49 +86,79 @@ func schema(t *testing.T) *jsonschema.Schema {
 			}
 		}
 	}
-	s, err := c.Compile("http://cyclonedx.org/schema/bom-1.7.schema.json")
+	s, err := c.Compile(id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// TestSchema: every fixture's document is valid against CycloneDX 1.7, and the
-// schema that says so can say no.
+// TestSchema: every fixture's document is valid against CycloneDX 1.7 and 1.6,
+// holds to our own profile, and the schema that says so can say no.
 func TestSchema(t *testing.T) {
-	s := schema(t)
-	valid := func(data []byte) error {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
+	for _, version := range []string{"1.7", "1.6"} {
+		s := schema(t, version)
+		valid := func(data []byte) error {
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Validate(doc)
 		}
-		return s.Validate(doc)
+		for name, paths := range everyBuild(t) {
+			t.Run(version+"/"+name, func(t *testing.T) {
+				o := named
+				o.SpecVersion = version
+				o.Go.SkipZips = true
+				data := generateAll(t, paths, o)
+				if err := valid(data); err != nil {
+					t.Errorf("not valid: %v", err)
+				}
+				if err := valid(bytes.Replace(data, []byte(`"type": "library"`), []byte(`"type": "libary"`), 1)); err == nil {
+					t.Error("the schema accepts anything")
+				}
+				checkGraph(t, data)
+				if a, err := sbom.Check(bytes.NewReader(data), "plimsoll"); err != nil || a.Failed || a.Score < 10 {
+					t.Errorf("sbom check: %v, %+v", err, a)
+				}
+			})
+		}
 	}
-	paths := map[string]string{"this module": ".."}
+}
+
+// named is what a user says about their builds.
+var named = sbom.Options{
+	Time: time.Unix(1750000000, 0), Tool: sbom.Tool{Name: "plimsoll", Version: "v1"},
+	Authors:      []sbom.Contact{{Name: "Release Team", Email: "release@acme.example"}},
+	Manufacturer: &sbom.Organization{Name: "Acme", URL: "https://acme.example"},
+	Supplier:     &sbom.Organization{Name: "Acme", Email: "info@acme.example"},
+}
+
+// everyBuild lists the fixtures and the corpus, by name.
+func everyBuild(t testing.TB) map[string][]string {
+	t.Helper()
+	corpus := os.Getenv("PLIMSOLL_CORPUS")
+	if corpus == "" {
+		t.Skip("no Go modules and binaries: PLIMSOLL_CORPUS is not set")
+	}
+	builds := map[string][]string{
+		"this module": {".."}, "imported back": {"../testdata/importedback"},
+		"made": {filepath.Join(corpus, "made", "app")}, "made workspace": {filepath.Join(corpus, "made", "go.work")},
+		"several": {filepath.Join(corpus, "binaries", "made-tool"), filepath.Join(corpus, "binaries", "made-cgo"), lockfile(t, fixtures()["npm v3"])},
+	}
 	for name, fixture := range fixtures() {
-		paths[name] = lockfile(t, fixture)
+		builds[name] = []string{lockfile(t, fixture)}
 	}
 	for _, kind := range []string{"modules", "binaries"} {
-		entries, err := os.ReadDir(filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), kind))
+		entries, err := os.ReadDir(filepath.Join(corpus, kind))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			paths[kind+"/"+e.Name()] = filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), kind, e.Name())
+			builds[kind+"/"+e.Name()] = []string{filepath.Join(corpus, kind, e.Name())}
 		}
 	}
-	for name, path := range paths {
-		t.Run(name, func(t *testing.T) {
-			data := generate(t, path, sbom.Options{Time: time.Unix(1750000000, 0), Tool: sbom.Tool{Name: "plimsoll", Version: "v1"}})
-			if err := valid(data); err != nil {
-				t.Errorf("not valid: %v", err)
-			}
-			if err := valid(bytes.Replace(data, []byte(`"type": "library"`), []byte(`"type": "libary"`), 1)); err == nil {
-				t.Error("the schema accepts anything")
-			}
-			checkGraph(t, data)
-		})
-	}
+	return builds
 }
 
 // document is the part of CycloneDX that the tests read.
@@ -161,8 +197,8 @@ type component struct {
 		Type string `json:"type"`
 		URL  string `json:"url"`
 	} `json:"externalReferences"`
-	Scope   string `json:"scope"`
-	Hashes  []struct {
+	Scope  string `json:"scope"`
+	Hashes []struct {
 		Alg     string `json:"alg"`
 		Content string `json:"content"`
 	} `json:"hashes"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -72,7 +73,9 @@ func goVersion(t *testing.T, binary string) map[string]string {
 		f := strings.Fields(line)
 		switch {
 		case len(f) >= 3 && f[0] == "dep":
-			versions[f[1]], last = f[2], f[1]
+			versions[f[1]], last = strings.TrimPrefix(f[2], "(devel)"), f[1]
+		case len(f) >= 3 && f[0] == "=>" && f[2] == "(devel)": // a folder: the required path, without version
+			versions[last] = ""
 		case len(f) >= 3 && f[0] == "=>":
 			delete(versions, last)
 			versions[f[1]] = f[2]
@@ -83,24 +86,31 @@ func goVersion(t *testing.T, binary string) map[string]string {
 
 // goList is the oracle of a directory: the modules of the packages that its
 // programs are linked from, or all its packages where it has no program.
-func goList(t *testing.T, dir string) map[string]string {
+func goList(t *testing.T, dir string, o golang.Options) map[string]string {
 	t.Helper()
 	run := func(args ...string) []string {
+		args = append([]string{args[0], "-tags=" + strings.Join(o.Tags, ",")}, args[1:]...)
 		cmd := exec.Command("go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off")
+		if o.GOOS != "" {
+			cmd.Env = append(cmd.Env, "GOOS="+o.GOOS)
+		}
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("go %v in %s: %v", args, dir, err)
 		}
 		return strings.Fields(string(out))
 	}
-	roots := run("list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	roots := o.Main
+	if len(roots) == 0 {
+		roots = run("list", "-f", `{{if eq .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	}
 	if len(roots) == 0 {
 		roots = []string{"./..."}
 	}
 	versions := map[string]string{}
-	for _, m := range run(append([]string{"list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}}{{end}}{{end}}`}, roots...)...) {
+	for _, m := range run(append([]string{"list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{if not .Replace}}{{.Path}}@{{.Version}}{{else if .Replace.Version}}{{.Replace.Path}}@{{.Replace.Version}}{{else}}{{.Path}}@{{end}}{{end}}{{end}}`}, roots...)...) {
 		path, version, _ := strings.Cut(m, "@")
 		versions[path] = version
 	}
@@ -131,24 +141,82 @@ func TestBinaryAgainstGoVersion(t *testing.T) {
 	}
 }
 
+// TestDirectoryAgainstGoList: zero missing and zero extra, with the go command
+// and without, for every program, platform and tag.
 func TestDirectoryAgainstGoList(t *testing.T) {
-	check := func(t *testing.T, dir string) {
-		b, err := golang.ReadDirectory(context.Background(), dir, golang.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := goList(t, dir); !maps.Equal(linked(b), want) {
-			t.Errorf("expected %v, found %v", want, linked(b))
-		}
-		for _, m := range append(b.Modules, b.Main) {
-			if m.EdgesUnknown != "" {
-				t.Errorf("%s: edges unknown: %s", m.Path, m.EdgesUnknown)
-			}
+	type dir struct {
+		path    string
+		options []golang.Options
+	}
+	dirs := map[string]dir{"this module": {"../..", []golang.Options{{}, {GOOS: "windows"}}}}
+	for _, path := range corpus(t, "modules") {
+		dirs[filepath.Base(path)] = dir{path, []golang.Options{{}}}
+	}
+	dirs["made"] = dir{filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), "made", "app"), []golang.Options{
+		{}, {Main: []string{"./cmd/server"}}, {Main: []string{"example.com/Made/app/cmd/tool"}}, {GOOS: "windows"},
+		{Tags: []string{"extra"}}, {GOOS: "windows", Tags: []string{"extra", "other"}, Main: []string{"./cmd/server"}},
+	}}
+	for name, d := range dirs {
+		for _, o := range d.options {
+			o.ModCache = modCache(t)
+			o.SkipZips = true
+			t.Run(fmt.Sprintf("%s/%s%v%v", name, o.GOOS, o.Tags, o.Main), func(t *testing.T) {
+				t.Setenv("GOWORK", "off")
+				want := goList(t, d.path, o)
+				b, err := golang.ReadDirectory(context.Background(), d.path, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameModules(t, linked(b), want)
+				for _, m := range append(b.Modules, b.Main) {
+					if m.EdgesUnknown != "" {
+						t.Errorf("%s: edges unknown: %s", m.Path, m.EdgesUnknown)
+					}
+				}
+				t.Setenv("PATH", t.TempDir())
+				without, err := golang.ReadDirectory(context.Background(), d.path, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameModules(t, linked(without), want)
+				if len(without.Gaps) == 0 || without.GoVersion != "" {
+					t.Errorf("what it costs to read without the go command is not said: %v, %q", without.Gaps, without.GoVersion)
+				}
+				sameEdges(t, without, b)
+			})
 		}
 	}
-	t.Run("this module", func(t *testing.T) { check(t, "../..") })
-	for _, dir := range corpus(t, "modules") {
-		t.Run(filepath.Base(dir), func(t *testing.T) { check(t, dir) })
+}
+
+func sameModules(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for path, version := range want {
+		if have, ok := got[path]; !ok || have != version {
+			t.Errorf("missing: %s@%s, found %q", path, version, have)
+		}
+	}
+	for path, version := range got {
+		if _, ok := want[path]; !ok {
+			t.Errorf("extra: %s@%s", path, version)
+		}
+	}
+}
+
+// sameEdges: read either way, the modules depend on the same ones.
+func sameEdges(t *testing.T, got, want *golang.Build) {
+	t.Helper()
+	edges := map[string][]string{}
+	for _, m := range want.Modules {
+		edges[m.Key()] = m.Edges
+	}
+	for _, m := range got.Modules {
+		// The standard library's own edges and the main module's version, which git
+		// tells, are left out.
+		path := func(s string) bool { return s == golang.Std || strings.HasPrefix(s, want.Main.Path) }
+		a, b := slices.DeleteFunc(slices.Clone(m.Edges), path), slices.DeleteFunc(slices.Clone(edges[m.Key()]), path)
+		if m.Path != golang.Std && !slices.Equal(a, b) {
+			t.Errorf("%s: expected edges %v, found %v", m.Key(), b, a)
+		}
 	}
 }
 

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	_ "rsc.io/pdf"
+)
+
+func TestNothing(*testing.T) {}

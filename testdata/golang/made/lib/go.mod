@@ -1,0 +1,3 @@
+module example.com/Made/lib
+
+go 1.24

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 )
 
@@ -199,37 +198,14 @@ func noVulnerabilities(d *rawDocument) []problem {
 	return one(d.vulnerabilities == 0, "vulnerabilities", fmt.Sprintf("expected none, found %d: they belong into a VEX document", d.vulnerabilities))
 }
 
-// rawTools are the tools in both forms that CycloneDX has: components, and until
-// 1.4 a list.
-func rawTools(d *rawDocument) []componentJSON {
-	var choice struct {
-		Components []componentJSON `json:"components"`
-		Services   []componentJSON `json:"services"`
-	}
-	var list []componentJSON
-	if len(d.Metadata.Tools) == 0 {
-		return nil
-	}
-	if d.Metadata.Tools.Kind() == '[' {
-		if json.Unmarshal(d.Metadata.Tools, &list) != nil {
-			return nil
-		}
-		return list
-	}
-	if json.Unmarshal(d.Metadata.Tools, &choice) != nil {
-		return nil
-	}
-	return append(choice.Components, choice.Services...)
-}
-
 func toolNamed(d *rawDocument) []problem {
-	ok := slices.ContainsFunc(rawTools(d), func(c componentJSON) bool { return c.Name != "" })
+	ok := slices.ContainsFunc(d.tools, func(c componentJSON) bool { return c.Name != "" })
 	return one(ok, "metadata.tools", "no tool is named")
 }
 
 func toolVersion(d *rawDocument) []problem {
 	var found []problem
-	for i, c := range rawTools(d) {
+	for i, c := range d.tools {
 		where := fmt.Sprintf("metadata.tools.components[%d] (%s)", i, c.Name)
 		switch {
 		case saysUnknown(c.Version):

@@ -22,6 +22,7 @@ type rawDocument struct {
 	Metadata                             rawMetadata
 	vulnerabilities                      int
 	signature                            bool
+	tools                                []componentJSON
 
 	components   []rawComponent // the described one first, nested ones behind theirs
 	refs         map[string]int // bom-ref -> how many things have it
@@ -43,7 +44,7 @@ type rawMetadata struct {
 	Supplier     *rawOrganization `json:"supplier"`
 	Lifecycles   []jsontext.Value `json:"lifecycles"`
 	Tools        jsontext.Value   `json:"tools"`
-	Component    jsontext.Value   `json:"component"`
+	Component    *componentJSON   `json:"component"`
 	Properties   []rawProperty    `json:"properties"`
 }
 
@@ -104,7 +105,7 @@ type componentJSON struct {
 	Licenses           []rawLicense     `json:"licenses"`
 	ExternalReferences []rawReference   `json:"externalReferences"`
 	Properties         []rawProperty    `json:"properties"`
-	Components         []jsontext.Value `json:"components"`
+	Components         []componentJSON  `json:"components"`
 }
 
 // rawComponent is what is kept of a component: a status for each field, so that a
@@ -230,15 +231,19 @@ func (d *rawDocument) member(dec *jsontext.Decoder, name string, late *[]func() 
 		if err := json.UnmarshalDecode(dec, &d.Metadata); err != nil {
 			return err
 		}
-		if len(d.Metadata.Component) == 0 {
-			return nil
+		if err := d.readTools(); err != nil || d.Metadata.Component == nil {
+			return err
 		}
 		return d.component(d.Metadata.Component, -1, -1, 0)
 	case "components":
 		i := -1
-		return eachElement(dec, func(v jsontext.Value) error {
+		return eachElement(dec, func() error {
 			i++
-			return d.component(v, -1, i, 0)
+			var c componentJSON
+			if err := json.UnmarshalDecode(dec, &c); err != nil {
+				return err
+			}
+			return d.component(&c, -1, i, 0)
 		})
 	case "services", "annotations", "declarations", "formulation":
 		v, err := dec.ReadValue()
@@ -247,18 +252,18 @@ func (d *rawDocument) member(dec *jsontext.Decoder, name string, late *[]func() 
 		}
 		return d.otherRefs(v)
 	case "vulnerabilities":
-		return eachElement(dec, func(jsontext.Value) error { d.vulnerabilities++; return nil })
+		return eachElement(dec, func() error { d.vulnerabilities++; return dec.SkipValue() })
 	case "dependencies":
 		i := -1
-		return eachElement(dec, func(v jsontext.Value) error {
+		return eachElement(dec, func() error {
 			i++
-			return d.dependency(v, i, late)
+			return d.dependency(dec, i, late)
 		})
 	case "compositions":
 		i := -1
-		return eachElement(dec, func(v jsontext.Value) error {
+		return eachElement(dec, func() error {
 			i++
-			return d.composition(v, i, late)
+			return d.composition(dec, i, late)
 		})
 	case "signature":
 		d.signature = true
@@ -266,19 +271,20 @@ func (d *rawDocument) member(dec *jsontext.Decoder, name string, late *[]func() 
 	return dec.SkipValue()
 }
 
-func eachElement(dec *jsontext.Decoder, do func(jsontext.Value) error) error {
+// eachElement calls do before each element of an array; do reads it.
+func eachElement(dec *jsontext.Decoder, do func() error) error {
 	if start, err := dec.ReadToken(); err != nil {
 		return err
 	} else if start.Kind() != '[' {
 		return fmt.Errorf("expected a JSON array at %s, found %s", dec.StackPointer(), start.Kind())
 	}
 	for dec.PeekKind() != ']' {
-		v, err := dec.ReadValue()
-		if err != nil {
+		before := dec.InputOffset()
+		if err := do(); err != nil {
 			return err
 		}
-		if err := do(v); err != nil {
-			return err
+		if dec.InputOffset() == before {
+			return errors.New("the document is cut off")
 		}
 	}
 	_, err := dec.ReadToken()
@@ -305,13 +311,30 @@ func (d *rawDocument) otherRefs(v jsontext.Value) error {
 	}
 }
 
-func (d *rawDocument) component(v jsontext.Value, parent, index, depth int) error {
+// readTools reads the tools in both forms that CycloneDX has: components and
+// services, and until 1.4 a list.
+func (d *rawDocument) readTools() error {
+	switch tools := d.Metadata.Tools; {
+	case len(tools) == 0:
+		return nil
+	case tools.Kind() == '[':
+		return json.Unmarshal(tools, &d.tools)
+	default:
+		var choice struct {
+			Components []componentJSON `json:"components"`
+			Services   []componentJSON `json:"services"`
+		}
+		if err := json.Unmarshal(tools, &choice); err != nil {
+			return err
+		}
+		d.tools = append(choice.Components, choice.Services...)
+		return nil
+	}
+}
+
+func (d *rawDocument) component(c *componentJSON, parent, index, depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("components lie more than %d deep", maxNesting)
-	}
-	var c componentJSON
-	if err := json.Unmarshal(v, &c); err != nil {
-		return err
 	}
 	kept := rawComponent{ref: c.BOMRef, parent: parent, index: index, fields: c.statuses()}
 	for _, p := range c.Properties {
@@ -322,8 +345,8 @@ func (d *rawDocument) component(v jsontext.Value, parent, index, depth int) erro
 	}
 	at := len(d.components)
 	d.components = append(d.components, kept)
-	for i, nested := range c.Components {
-		if err := d.component(nested, at, i, depth+1); err != nil {
+	for i := range c.Components {
+		if err := d.component(&c.Components[i], at, i, depth+1); err != nil {
 			return err
 		}
 	}
@@ -351,30 +374,28 @@ func (c *rawComponent) where(d *rawDocument) string {
 	return path
 }
 
-func (d *rawDocument) dependency(v jsontext.Value, i int, late *[]func() error) error {
+func (d *rawDocument) dependency(dec *jsontext.Decoder, i int, late *[]func() error) error {
 	var dep struct {
 		Ref       string   `json:"ref"`
 		DependsOn []string `json:"dependsOn"`
 		Provides  []string `json:"provides"`
 	}
-	if err := json.Unmarshal(v, &dep); err != nil {
+	if err := json.UnmarshalDecode(dec, &dep); err != nil {
 		return err
 	}
 	d.dependencies[dep.Ref]++
 	*late = append(*late, func() error {
-		where := fmt.Sprintf("dependencies[%d]", i)
-		d.resolve(where+".ref", dep.Ref)
+		d.resolve(dep.Ref, "dependencies[%d].ref", i)
 		seen := make(map[string]bool, len(dep.DependsOn))
 		for j, to := range dep.DependsOn {
-			at := fmt.Sprintf("%s.dependsOn[%d]", where, j)
-			d.resolve(at, to)
+			d.resolve(to, "dependencies[%d].dependsOn[%d]", i, j)
 			if seen[to] {
-				d.dangling = append(d.dangling, problem{Fail, at, fmt.Sprintf("%q is there twice", to)})
+				d.dangling = append(d.dangling, problem{Fail, fmt.Sprintf("dependencies[%d].dependsOn[%d]", i, j), fmt.Sprintf("%q is there twice", to)})
 			}
 			seen[to] = true
 		}
 		for j, to := range dep.Provides {
-			d.resolve(fmt.Sprintf("%s.provides[%d]", where, j), to)
+			d.resolve(to, "dependencies[%d].provides[%d]", i, j)
 		}
 		return nil
 	})
@@ -383,19 +404,19 @@ func (d *rawDocument) dependency(v jsontext.Value, i int, late *[]func() error) 
 
 // resolve holds that a reference leads to something, in this document or by
 // BOM-Link in another.
-func (d *rawDocument) resolve(where, ref string) {
+func (d *rawDocument) resolve(ref, where string, at ...any) {
 	if d.refs[ref] == 0 && !strings.HasPrefix(ref, "urn:cdx:") {
-		d.dangling = append(d.dangling, problem{Fail, where, fmt.Sprintf("nothing has the bom-ref %q", ref)})
+		d.dangling = append(d.dangling, problem{Fail, fmt.Sprintf(where, at...), fmt.Sprintf("nothing has the bom-ref %q", ref)})
 	}
 }
 
-func (d *rawDocument) composition(v jsontext.Value, i int, late *[]func() error) error {
+func (d *rawDocument) composition(dec *jsontext.Decoder, i int, late *[]func() error) error {
 	var c struct {
 		Aggregate    string   `json:"aggregate"`
 		Assemblies   []string `json:"assemblies"`
 		Dependencies []string `json:"dependencies"`
 	}
-	if err := json.Unmarshal(v, &c); err != nil {
+	if err := json.UnmarshalDecode(dec, &c); err != nil {
 		return err
 	}
 	for _, ref := range c.Dependencies {
@@ -404,13 +425,11 @@ func (d *rawDocument) composition(v jsontext.Value, i int, late *[]func() error)
 		}
 	}
 	*late = append(*late, func() error {
-		for _, list := range []struct {
-			name string
-			refs []string
-		}{{"assemblies", c.Assemblies}, {"dependencies", c.Dependencies}} {
-			for j, ref := range list.refs {
-				d.resolve(fmt.Sprintf("compositions[%d].%s[%d]", i, list.name, j), ref)
-			}
+		for j, ref := range c.Assemblies {
+			d.resolve(ref, "compositions[%d].assemblies[%d]", i, j)
+		}
+		for j, ref := range c.Dependencies {
+			d.resolve(ref, "compositions[%d].dependencies[%d]", i, j)
 		}
 		return nil
 	})
@@ -428,28 +447,9 @@ var cisaFields = map[string]string{
 // plimsoll:withheld:FIELD or plimsoll:FIELD:unknown, or in the word that others
 // use for it.
 func (c *componentJSON) statuses() (s [fieldCount]Status) {
-	properties := make(map[string]string, len(c.Properties))
-	for _, p := range c.Properties {
-		properties[p.Name] = p.Value
-		// CycloneDX's taxonomy has a property for each unknown field, with CISA's
-		// name of the field as its value (cdx:cisa).
-		switch p.Name {
-		case "cdx:cisa:unknown-information":
-			properties["plimsoll:unknown:"+cisaFields[p.Value]] = p.Value
-		case "cdx:cisa:withheld-information":
-			properties["plimsoll:withheld:"+cisaFields[p.Value]] = p.Value
-		}
-	}
 	set := func(f field, name string, has bool) {
-		switch {
-		case has:
-			s[f] = Pass
-		case properties["plimsoll:withheld:"+name] != "":
-			s[f] = Withheld
-		case properties["plimsoll:unknown:"+name] != "" || properties["plimsoll:"+name+":unknown"] != "":
-			s[f] = Unknown
-		default:
-			s[f] = Fail
+		if s[f] = Pass; !has {
+			s[f] = c.stated(name)
 		}
 	}
 	set(fieldName, "name", c.Name != "")
@@ -480,9 +480,38 @@ func (c *componentJSON) statuses() (s [fieldCount]Status) {
 		f    field
 		name string
 	}{{fieldFilename, "filename"}, {fieldExecutable, "executable"}, {fieldArchive, "archive"}, {fieldStructured, "structured"}} {
-		set(p.f, p.name, bsiProperty(p.name, properties["bsi:component:"+p.name]))
+		set(p.f, p.name, bsiProperty(p.name, c.property("bsi:component:", p.name)))
 	}
 	return s
+}
+
+// stated says whether the component says itself that it lacks a field.
+func (c *componentJSON) stated(field string) Status {
+	s := Fail
+	for _, p := range c.Properties {
+		if p.Value == "" {
+			continue
+		}
+		// CycloneDX's taxonomy has a property for each such field, with CISA's name of
+		// the field as its value (cdx:cisa).
+		ours, isOurs := strings.CutPrefix(p.Name, "plimsoll:")
+		switch {
+		case isOurs && ours == "withheld:"+field, p.Name == "cdx:cisa:withheld-information" && cisaFields[p.Value] == field:
+			return Withheld
+		case isOurs && (ours == "unknown:"+field || ours == field+":unknown"), p.Name == "cdx:cisa:unknown-information" && cisaFields[p.Value] == field:
+			s = Unknown
+		}
+	}
+	return s
+}
+
+func (c *componentJSON) property(prefix, name string) string {
+	for _, p := range c.Properties {
+		if rest, ok := strings.CutPrefix(p.Name, prefix); ok && rest == name {
+			return p.Value
+		}
+	}
+	return ""
 }
 
 // bsiProperty says whether a property has one of the values that the BSI's

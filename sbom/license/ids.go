@@ -3,6 +3,7 @@ package license
 import (
 	_ "embed"
 	"strings"
+	"sync"
 )
 
 //go:generate sh gen.sh
@@ -14,14 +15,20 @@ var ids string
 var exceptions string
 
 // IsID says whether id is on the SPDX licence list, deprecated or not.
-func IsID(id string) bool { return hasLine(ids, id) }
+func IsID(id string) bool { return idSet()[id] }
 
 // isException says whether id is on the SPDX list of exceptions.
-func isException(id string) bool { return hasLine(exceptions, id) }
+func isException(id string) bool { return exceptionSet()[id] }
 
-func hasLine(list, line string) bool {
-	if line == "" || strings.ContainsAny(line, "\n\r") {
-		return false
+var (
+	idSet        = sync.OnceValue(func() map[string]bool { return lines(ids) })
+	exceptionSet = sync.OnceValue(func() map[string]bool { return lines(exceptions) })
+)
+
+func lines(list string) map[string]bool {
+	set := map[string]bool{}
+	for line := range strings.FieldsSeq(list) {
+		set[line] = true
 	}
-	return strings.HasPrefix(list, line+"\n") || strings.Contains(list, "\n"+line+"\n")
+	return set
 }

@@ -316,7 +316,7 @@ func (r *sourceReader) load(name string) *listed {
 		return nil
 	case err != nil:
 		p.missing = "a package of it cannot be read"
-		r.gaps["what package "+name+" imports: "+strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")] = true
+		r.gaps["what package "+name+" imports: "+withoutFolder(err, dir)] = true
 	}
 	p.Name, p.Imports = found.Name, found.Imports
 	p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.FFiles = found.CgoFiles, found.CFiles, found.CXXFiles, found.MFiles, found.FFiles
@@ -433,4 +433,11 @@ func hasGo(dir string) bool {
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return !e.IsDir() && strings.HasSuffix(e.Name(), ".go")
 	})
+}
+
+// withoutFolder is an error's text without the folder, which is a place on this
+// machine.
+func withoutFolder(err error, dir string) string {
+	text := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
+	return strings.ReplaceAll(text, dir, "its folder")
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,9 +37,17 @@ func readVendor(dir string) (*vendored, error) {
 	if info, err := f.Stat(); err != nil || info.Size() > maxModulesTxt {
 		return nil, fmt.Errorf("reading vendor/modules.txt: expected at most %d bytes", maxModulesTxt)
 	}
-	v := &vendored{dir: dir, modules: map[module.Version]bool{}, replaced: map[module.Version]module.Version{}, packages: map[string]module.Version{}}
+	v := &vendored{dir: dir}
+	if err := v.parse(f); err != nil {
+		return nil, fmt.Errorf("reading vendor/modules.txt%w", err)
+	}
+	return v, nil
+}
+
+func (v *vendored) parse(r io.Reader) (err error) {
+	v.modules, v.replaced, v.packages = map[module.Version]bool{}, map[module.Version]module.Version{}, map[string]module.Version{}
 	var current module.Version
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -46,16 +55,16 @@ func readVendor(dir string) (*vendored, error) {
 		switch {
 		case ok:
 			if current, err = v.header(header); err != nil {
-				return nil, fmt.Errorf("reading vendor/modules.txt:%d: %w", n, err)
+				return fmt.Errorf(":%d: %w", n, err)
 			}
 		case line != "" && !strings.HasPrefix(line, "#") && current.Path != "":
 			v.packages[line] = current
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading vendor/modules.txt: %w", withoutPath(err))
+		return fmt.Errorf(": %w", withoutPath(err))
 	}
-	return v, nil
+	return nil
 }
 
 // header reads "PATH VERSION", "PATH VERSION => PATH [VERSION]", "PATH => ...".

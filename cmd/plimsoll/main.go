@@ -53,17 +53,22 @@ func commands() []command {
 
 func main() {
 	// Commands are short, and most end before their garbage is worth collecting:
-	// that saves a fifth of their time. The limit keeps long ones small. GOGC and
-	// GOMEMLIMIT in the environment still win.
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(800)
-		debug.SetMemoryLimit(256 << 20)
-	}
+	// that saves a fifth of their time. The limit keeps long ones small.
+	setGarbage(800, 256<<20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// setGarbage says how much garbage is let lie. GOGC and GOMEMLIMIT in the
+// environment still win.
+func setGarbage(percent int, limit int64) {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }
 
 // run executes one command line. It alone turns an error into an exit code.

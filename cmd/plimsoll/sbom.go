@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"plimsoll.example/attest"
 	"plimsoll.example/sbom"
 	"plimsoll.example/sbom/golang"
+	"plimsoll.example/sbom/npm"
 )
 
 const sbomHelp = `Usage: plimsoll sbom [-o FILE] [PATH...]
@@ -70,6 +72,9 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(paths, hasLockfile) {
+		setGarbage(200, 256<<20) // module zips take long, and leave much behind
+	}
 	doc, err := generate(ctx, paths, options)
 	if err != nil {
 		return err
@@ -80,6 +85,19 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 		return err
 	}
 	return writeFile(*out, doc.JSON(), 0o644)
+}
+
+// hasLockfile says whether a path is an npm lockfile or a folder with one.
+func hasLockfile(path string) bool {
+	for _, name := range npm.LockfileNames {
+		if filepath.Base(path) == name {
+			return true
+		}
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sayGaps says what is not known.

@@ -162,7 +162,22 @@ func zipSum(r *zip.Reader) (string, error) {
 		byName[f.Name] = f
 		files = append(files, f.Name)
 	}
-	return dirhash.Hash1(files, func(name string) (io.ReadCloser, error) { return byName[name].Open() })
+	buf := make([]byte, 1<<16)
+	return dirhash.Hash1(files, func(name string) (io.ReadCloser, error) {
+		in, err := byName[name].Open()
+		return buffered{in, buf}, err
+	})
+}
+
+// buffered is a file that copies itself through one buffer: io.Copy would make one
+// for each of thousands of files.
+type buffered struct {
+	io.ReadCloser
+	buf []byte
+}
+
+func (b buffered) WriteTo(w io.Writer) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{b.ReadCloser}, b.buf)
 }
 
 func zipTexts(r *zip.Reader, prefix string) ([]license.Text, error) {

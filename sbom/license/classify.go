@@ -26,7 +26,7 @@ func classify(text []byte) (found []string, percent int) {
 	if bytes.IndexByte(text, 0) >= 0 || total == 0 {
 		return nil, 0 // no text
 	}
-	spans := scan(text, func(k *known) bool { return k.common })
+	spans := spansOf(commonScanner(), text)
 	if total-covered(text, disjoint(spans)) > leftOver {
 		have := map[uint64]bool{}
 		for _, p := range phrases(text) {
@@ -78,6 +78,21 @@ var licenses = sync.OnceValue(func() []*known {
 	return all
 })
 
+// commonScanner compares with the common licences at once.
+var commonScanner = sync.OnceValue(func() *licensecheck.Scanner {
+	var common []licensecheck.License
+	for _, k := range licenses() {
+		if k.common {
+			common = append(common, k.License)
+		}
+	}
+	scanner, err := licensecheck.NewScanner(common)
+	if err != nil {
+		panic("the licence library's own licences do not parse together: " + err.Error()) // a test builds it
+	}
+	return scanner
+})
+
 // span is where a licence stands in a text.
 type span struct {
 	start, end int
@@ -87,12 +102,17 @@ type span struct {
 func scan(text []byte, which func(*known) bool) []span {
 	var spans []span
 	for _, k := range licenses() {
-		if !which(k) {
-			continue
+		if which(k) {
+			spans = append(spans, spansOf(k.scanner(), text)...)
 		}
-		for _, m := range k.scanner().Scan(text).Match {
-			spans = append(spans, span{m.Start, m.End, m.ID})
-		}
+	}
+	return spans
+}
+
+func spansOf(scanner *licensecheck.Scanner, text []byte) []span {
+	var spans []span
+	for _, m := range scanner.Scan(text).Match {
+		spans = append(spans, span{m.Start, m.End, m.ID})
 	}
 	return spans
 }

@@ -209,7 +209,8 @@ func addProperty(c *cdx.Component, name, value string) {
 		return
 	}
 	if c.Properties == nil {
-		c.Properties = &[]cdx.Property{}
+		list := make([]cdx.Property, 0, 6)
+		c.Properties = &list
 	}
 	*c.Properties = append(*c.Properties, cdx.Property{Name: name, Value: value})
 }

@@ -124,7 +124,8 @@ func addOccurrence(c *cdx.Component, o cdx.EvidenceOccurrence) {
 		c.Evidence = &cdx.Evidence{}
 	}
 	if c.Evidence.Occurrences == nil {
-		c.Evidence.Occurrences = &[]cdx.EvidenceOccurrence{}
+		c.Evidence.Occurrences = &[]cdx.EvidenceOccurrence{o}
+		return
 	}
 	list := *c.Evidence.Occurrences
 	if slices.ContainsFunc(list, func(have cdx.EvidenceOccurrence) bool { return reflect.DeepEqual(have, o) }) {

@@ -398,3 +398,31 @@ func TestSerial(t *testing.T) {
 		t.Error("CycloneDX 1.5 was accepted")
 	}
 }
+
+// TestMistakeDuplicateEdges, of a module that many packages import, and
+// TestMistakeRandomRefs: checkGraph holds the first, and that a reference is a
+// purl the second.
+func TestMistakeDuplicateEdges(t *testing.T) {
+	checkGraph(t, generate(t, made(t, "modules", "cosign"), goOptions(t)))
+}
+
+func TestMistakeRandomRefs(t *testing.T) {
+	for _, c := range parse(t, generate(t, made(t, "made", "app"), goOptions(t))).all() {
+		if c.BOMRef != c.PURL && !strings.Contains(c.BOMRef, "|native/add.c") {
+			t.Errorf("the bom-ref %q is not the purl %q", c.BOMRef, c.PURL)
+		}
+	}
+}
+
+// TestMistakeGitAddress: an address that no URL has becomes one, or is left out.
+func TestMistakeGitAddress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "package-lock.json")
+	lock := `{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"r","version":"1.0.0","dependencies":{"a":"1"}},
+		"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@example.com:o/a.git#0123"}}}`
+	if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if data := generate(t, path, sbom.Options{}); bytes.Contains(data, []byte("git@example.com:")) || !bytes.Contains(data, []byte("git+ssh://git@example.com/o/a.git#0123")) {
+		t.Errorf("found %s", data)
+	}
+}

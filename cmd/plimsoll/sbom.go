@@ -136,7 +136,7 @@ func (f *sbomFlags) options(path string) (sbom.Options, error) {
 		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random",
 		Go: golang.Options{
 			GOOS: f.goos, GOARCH: f.goarch, Main: f.mains, ModCache: moduleCache(), Facts: factsFolder(),
-			Vendor: f.vendor, SkipZips: f.skipZips,
+			Vendor: f.vendor, SkipZips: f.skipZips, GoWork: os.Getenv("GOWORK"),
 		},
 	}
 	if f.tags != "" {

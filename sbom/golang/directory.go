@@ -107,6 +107,7 @@ func (t *tree) environment(ctx context.Context, o Options) (environment, error) 
 	var env environment
 	if _, err := exec.LookPath("go"); err != nil {
 		env = withoutCommand(o)
+		env.GOWORK = t.findWork(o.GoWork)
 		return env, nil
 	}
 	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE")

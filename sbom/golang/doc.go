@@ -28,6 +28,7 @@ type Options struct {
 	ModCache     string   // Go's module cache; "": none
 	Facts        string   // folder that keeps what was learned from module zips; "": none
 	Vendor       string   // of a binary: the vendor folder it was built with; "": none
+	GoWork       string   // where there is no go command: the environment's GOWORK
 	SkipZips     bool     // do not read module zips whole: no hashes
 }
 

@@ -159,7 +159,7 @@ func TestDirectoryAgainstGoList(t *testing.T) {
 	for name, d := range dirs {
 		for _, o := range d.options {
 			o.ModCache = modCache(t)
-			o.SkipZips = true
+			o.SkipZips, o.GoWork = true, "off"
 			t.Run(fmt.Sprintf("%s/%s%v%v", name, o.GOOS, o.Tags, o.Main), func(t *testing.T) {
 				t.Setenv("GOWORK", "off")
 				want := goList(t, d.path, o)
@@ -184,6 +184,40 @@ func TestDirectoryAgainstGoList(t *testing.T) {
 				}
 				sameEdges(t, without, b)
 			})
+		}
+	}
+}
+
+// TestWorkspace: the workspace's modules are found with the go command and
+// without, and a module of it that another one links keeps its own version.
+func TestWorkspace(t *testing.T) {
+	dir := filepath.Join(filepath.Dir(corpus(t, "modules")[0]), "..", "made")
+	cache := modCache(t)
+	for _, command := range []bool{true, false} {
+		if !command {
+			git, err := exec.LookPath("git")
+			if err != nil {
+				t.Skip("no git")
+			}
+			bin := t.TempDir()
+			if err := os.Symlink(git, filepath.Join(bin, "git")); err != nil {
+				t.Skip("no links here")
+			}
+			t.Setenv("PATH", bin)
+		}
+		builds, err := golang.ReadWorkspace(context.Background(), filepath.Join(dir, "go.work"), golang.Options{ModCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := golang.ReadDirectory(context.Background(), filepath.Join(dir, "app"), golang.Options{ModCache: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range append(builds, one) {
+			lib := b.Modules[slices.IndexFunc(b.Modules, func(m golang.Module) bool { return m.Path == "example.com/Made/lib" })]
+			if len(builds) != 1 || b.Main.Key() != "example.com/Made/app@v1.2.3" || lib.Version != "v0.4.0" || !lib.Workspace || lib.Local || len(b.Programs) != 2 {
+				t.Errorf("with the go command %v: %d builds, %+v, %+v", command, len(builds), b.Main, lib)
+			}
 		}
 	}
 }

@@ -134,6 +134,29 @@ func (t *tree) findVendor(env environment) (err error) {
 	return err
 }
 
+// findWork finds the go.work that applies, as the go command does: the one that
+// GOWORK names, or the nearest above; "" if there is none.
+func (t *tree) findWork(named string) string {
+	if named != "" {
+		return named
+	}
+	dir, err := filepath.Abs(t.dir)
+	if err != nil {
+		return ""
+	}
+	for {
+		file := filepath.Join(dir, "go.work")
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
+}
+
 // joinWorkspace applies a go.work that the go command found, if the module is
 // one of those it uses; a broken one is the go command's to report.
 func (t *tree) joinWorkspace(file string) {

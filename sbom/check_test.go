@@ -48,6 +48,11 @@ func TestCheckClauses(t *testing.T) {
 		elements       map[string]string // profile -> element that must fail
 	}{
 		{"no name", `"name": "lib", `, ``, map[string]string{"cisa-2026": "name", "bsi-2.1": "component name", "ntia-2021": "name", "plimsoll": "name"}},
+		{"a blank name", `"name": "lib"`, `"name": " "`, map[string]string{"cisa-2026": "name", "bsi-2.1": "component name", "ntia-2021": "name", "plimsoll": "name"}},
+		{"a blank version", `"version": "2.0.0"`, `"version": " "`, map[string]string{"cisa-2026": "version", "bsi-2.1": "component version"}},
+		{"blank producers", `"name": "Acme", "contact": [{"email": "a@acme.example"}]`, `"name": " ", "contact": [{"email": " "}]`, map[string]string{"cisa-2026": "producer", "bsi-2.1": "component creator, e-mail or URL", "ntia-2021": "supplier"}},
+		{"itself", `{"ref": "lib"}`, `{"ref": "lib", "dependsOn": ["lib"]}`, map[string]string{"plimsoll": "references lead somewhere, once"}},
+		{"complete and unknown", `[{"aggregate": "complete"`, `[{"aggregate": "unknown", "dependencies": ["lib"]}, {"aggregate": "complete"`, map[string]string{"plimsoll": "references lead somewhere, once", "bsi-2.1": "references lead somewhere, once"}},
 		{"no version", `"version": "2.0.0", `, ``, map[string]string{"cisa-2026": "version", "bsi-2.1": "component version", "ntia-2021": "version", "plimsoll": "version"}},
 		{"no purl", `"purl": "pkg:npm/lib@2.0.0", `, ``, map[string]string{"cisa-2026": "identifier", "ntia-2021": "identifier", "plimsoll": "identifier"}},
 		{"a purl that is none", `pkg:npm/lib@2.0.0`, `npm/lib@2.0.0`, map[string]string{"cisa-2026": "package URLs are well-formed", "bsi-2.1": "package URLs are well-formed", "ntia-2021": "package URLs are well-formed", "plimsoll": "package URLs are well-formed"}},

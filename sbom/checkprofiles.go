@@ -158,7 +158,7 @@ func authorNamed(d *rawDocument) []problem {
 
 func creatorReachable(d *rawDocument) []problem {
 	m := d.Metadata
-	ok := m.Manufacturer.reachable() || m.Supplier.reachable() || slices.ContainsFunc(m.Authors, func(a rawContact) bool { return a.Email != "" })
+	ok := m.Manufacturer.reachable() || m.Supplier.reachable() || slices.ContainsFunc(m.Authors, func(a rawContact) bool { return strings.Contains(a.Email, "@") })
 	return one(ok, "metadata.manufacturer", "neither an e-mail address nor a URL")
 }
 
@@ -199,7 +199,7 @@ func noVulnerabilities(d *rawDocument) []problem {
 }
 
 func toolNamed(d *rawDocument) []problem {
-	ok := slices.ContainsFunc(d.tools, func(c componentJSON) bool { return c.Name != "" })
+	ok := slices.ContainsFunc(d.tools, func(c componentJSON) bool { return strings.TrimSpace(c.Name) != "" })
 	return one(ok, "metadata.tools", "no tool is named")
 }
 
@@ -210,7 +210,7 @@ func toolVersion(d *rawDocument) []problem {
 		switch {
 		case saysUnknown(c.Version):
 			found = append(found, problem{Unknown, where, ""})
-		case c.Version == "":
+		case strings.TrimSpace(c.Version) == "":
 			found = append(found, problem{Fail, where, "no version, and not said to be unknown"})
 		default:
 			found = append(found, problem{status: Pass})

@@ -24,11 +24,11 @@ type rawDocument struct {
 	signature                            bool
 	tools                                []componentJSON
 
-	components   []rawComponent // the described one first, nested ones behind theirs
-	refs         map[string]int // bom-ref -> how many things have it
-	dependencies map[string]int // ref -> how many entries
-	dangling     []problem
-	compositions map[string]string // ref -> the worst aggregate of its dependencies
+	components   []rawComponent    // the described one first, nested ones behind theirs
+	refs         map[string]int    // bom-ref -> how many things have it
+	dependencies map[string]int    // ref -> how many entries
+	dangling     []problem         // references that lead nowhere, to themselves, or contradict each other
+	compositions map[string]string // ref -> what is said of its dependencies
 }
 
 type problem struct {
@@ -392,6 +392,9 @@ func (d *rawDocument) dependency(dec *jsontext.Decoder, i int, late *[]func() er
 			if seen[to] {
 				d.dangling = append(d.dangling, problem{Fail, fmt.Sprintf("dependencies[%d].dependsOn[%d]", i, j), fmt.Sprintf("%q is there twice", to)})
 			}
+			if to == dep.Ref {
+				d.dangling = append(d.dangling, problem{Fail, fmt.Sprintf("dependencies[%d].dependsOn[%d]", i, j), fmt.Sprintf("%q depends on itself", to)})
+			}
 			seen[to] = true
 		}
 		for j, to := range dep.Provides {
@@ -420,9 +423,10 @@ func (d *rawDocument) composition(dec *jsontext.Decoder, i int, late *[]func() e
 		return err
 	}
 	for _, ref := range c.Dependencies {
-		if have := d.compositions[ref]; have == "" || have == "complete" {
-			d.compositions[ref] = c.Aggregate
+		if have := d.compositions[ref]; have != "" && have != c.Aggregate {
+			d.dangling = append(d.dangling, problem{Fail, fmt.Sprintf("compositions[%d]", i), fmt.Sprintf("the dependencies of %q are %s here and %s elsewhere", ref, c.Aggregate, have)})
 		}
+		d.compositions[ref] = c.Aggregate
 	}
 	*late = append(*late, func() error {
 		for j, ref := range c.Assemblies {
@@ -452,12 +456,13 @@ func (c *componentJSON) statuses() (s [fieldCount]Status) {
 			s[f] = c.stated(name)
 		}
 	}
-	set(fieldName, "name", c.Name != "")
-	set(fieldVersion, "version", c.Version != "" && !saysUnknown(c.Version))
+	set(fieldName, "name", strings.TrimSpace(c.Name) != "")
+	set(fieldVersion, "version", strings.TrimSpace(c.Version) != "" && !saysUnknown(c.Version))
 	if saysUnknown(c.Version) {
 		s[fieldVersion] = Unknown
 	}
 	producer, contact := c.producer()
+	producer = strings.TrimSpace(producer)
 	set(fieldProducer, "producer", producer != "" && !saysUnknown(producer))
 	if saysUnknown(producer) {
 		s[fieldProducer] = Unknown
@@ -529,7 +534,7 @@ func bsiProperty(name, value string) bool {
 }
 
 func saysUnknown(s string) bool {
-	switch strings.ToLower(s) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "unknown", "noassertion", "unknown provenance":
 		return true
 	}
@@ -551,7 +556,7 @@ func (c *componentJSON) producer() (name string, contact bool) {
 		if name == "" {
 			name = a.Name
 		}
-		contact = contact || a.Email != ""
+		contact = contact || strings.Contains(a.Email, "@")
 	}
 	for _, a := range []string{c.Publisher, c.Author} {
 		if name == "" {
@@ -566,12 +571,12 @@ func (o *rawOrganization) reachable() bool {
 		return false
 	}
 	for _, u := range o.URL {
-		if u != "" {
+		if strings.TrimSpace(u) != "" {
 			return true
 		}
 	}
 	for _, c := range o.Contact {
-		if c.Email != "" {
+		if strings.Contains(c.Email, "@") {
 			return true
 		}
 	}

@@ -382,6 +382,8 @@ func TestSeveral(t *testing.T) {
 		t.Errorf("expected three roots, found %d", len(d.Metadata.Component.Components))
 	}
 	component1(t, d, "stdlib")
+	same := []string{paths[0], paths[0], paths[0], made(t, "made", "app"), made(t, "made", "go.work"), paths[1]}
+	checkGraph(t, generateAll(t, same, goOptions(t)))
 	if again := generateAll(t, paths, goOptions(t)); !bytes.Equal(data, again) {
 		t.Error("the bytes differ")
 	}
@@ -424,5 +426,40 @@ func TestMistakeGitAddress(t *testing.T) {
 	}
 	if data := generate(t, path, sbom.Options{}); bytes.Contains(data, []byte("git@example.com:")) || !bytes.Contains(data, []byte("git+ssh://git@example.com/o/a.git#0123")) {
 		t.Errorf("found %s", data)
+	}
+}
+
+// TestVendoredCGo: files of a vendored module are named in the module, and a copy
+// without all its files is not compared with the whole.
+func TestVendoredCGo(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":                        "module example.com/app\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n\nreplace example.com/dep => ../dep\n",
+		"main.go":                       "package main\n\nimport \"example.com/dep/c\"\n\nfunc main() { c.F() }\n",
+		"vendor/modules.txt":            "# example.com/dep v1.0.0 => ../dep\n## explicit; go 1.24\nexample.com/dep/c\n# example.com/dep => ../dep\n",
+		"vendor/example.com/dep/c/c.go": "package c\n\n// void f(void);\nimport \"C\"\n\nfunc F() { C.f() }\n",
+		"vendor/example.com/dep/c/f.c":  "void f(void) {}\n",
+		"vendor/example.com/dep/c/s.go": "package c\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("CGO_ENABLED", "1")
+	o := goOptions(t)
+	for range 2 { // with the go command and without
+		data := generate(t, dir, o)
+		d := parse(t, data)
+		if c := component1(t, d, "c/f.c"); len(c.Hashes) != 2 || bytes.Contains(data, []byte(dir)) {
+			t.Errorf("found %s", data)
+		}
+		if c := component1(t, d, "example.com/dep"); len(c.property("plimsoll:gomod:local:h1")) > 0 || !strings.Contains(c.Pedigree.Notes, "not known") {
+			t.Errorf("found %+v", c)
+		}
+		t.Setenv("PATH", t.TempDir())
 	}
 }

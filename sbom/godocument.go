@@ -87,7 +87,7 @@ func (g goBuild) node(m golang.Module) *node {
 		c.Scope = ""
 		addProperty(&c, "plimsoll:linked:unknown", m.EdgesUnknown)
 	}
-	goOrigin(&c, m)
+	goOrigin(&c, m, g.artifact != nil && m.Key() == g.Main.Key())
 	goLicense(&c, m)
 	g.occurrence(&c, m)
 	if m.Version == "" {
@@ -138,25 +138,33 @@ func goProducer(c *cdx.Component, m golang.Module) {
 }
 
 // goOrigin says where a module comes from: its hashes, on itself and on the
-// reference to its zip, what it replaces, its repository.
-func goOrigin(c *cdx.Component, m golang.Module) {
+// reference to its zip, what it replaces, its repository. built says that the
+// component is the file that was built from it.
+func goOrigin(c *cdx.Component, m golang.Module, built bool) {
 	addProperty(c, "plimsoll:gomod:h1", m.Sum)
 	var hashes *[]cdx.Hash
 	if m.SHA256 != "" {
 		hashes = fileHashes(m.SHA256, m.SHA512)
-		c.Hashes = hashes
 	}
-	addProperty(c, "plimsoll:unknown:hash", m.HashUnknown)
 	goPedigree(c, m)
+	if !built { // else the hashes are those of the file that was built
+		c.Hashes = hashes
+		addProperty(c, "plimsoll:unknown:hash", m.HashUnknown)
+	}
 	if m.Version == "" || m.Local || m.Workspace || m.Path == golang.Std {
 		return
 	}
 	if m.Sum != "" {
-		addReference(c, cdx.ExternalReference{Type: cdx.ERTypeDistribution, URL: c.PackageURL, Hashes: hashes,
-			Comment: "the module's zip, the same from every module proxy"})
 		// What is distributed of a Go module is its source.
-		addReference(c, cdx.ExternalReference{Type: cdx.ERTypeSourceDistribution, URL: c.PackageURL})
-		addFileProperties(c, m.Version+".zip", "non-executable", "archive", "structured")
+		source := cdx.ExternalReference{Type: cdx.ERTypeSourceDistribution, URL: c.PackageURL}
+		if built {
+			source.Hashes = hashes
+		} else {
+			addReference(c, cdx.ExternalReference{Type: cdx.ERTypeDistribution, URL: c.PackageURL, Hashes: hashes,
+				Comment: "the module's zip, the same from every module proxy"})
+			addFileProperties(c, m.Version+".zip", "non-executable", "archive", "structured")
+		}
+		addReference(c, source)
 	}
 	if repository := repositoryOf(m.Path); repository != "" {
 		addReference(c, cdx.ExternalReference{Type: cdx.ERTypeVCS, URL: repository})

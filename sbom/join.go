@@ -28,34 +28,44 @@ func join(parts []*part) []*node {
 	joined := map[string]*node{}
 	var list []*node
 	for i, p := range parts {
-		renamed := map[string]string{}
-		var kept []*node
+		p.rename(func(n *node) string {
+			if have := joined[n.ref()]; have != nil && roots[n.ref()] == nil && !same(have.component, n.component) {
+				return n.ref() + "|" + strconv.Itoa(i+1)
+			}
+			return n.ref()
+		})
 		for _, n := range p.nodes {
-			have := joined[n.ref()]
-			switch {
+			switch have := joined[n.ref()]; {
 			case roots[n.ref()] != nil:
 			case have == nil:
-				kept = append(kept, n)
-			case same(have.component, n.component):
-				have.absorb(n)
+				joined[n.ref()] = n
+				list = append(list, n)
 			default:
-				ref := n.ref() + "|" + strconv.Itoa(i+1)
-				renamed[n.ref()] = ref
-				n.component.BOMRef = ref
-				kept = append(kept, n)
+				have.absorb(n)
 			}
-		}
-		for _, n := range p.all() {
-			for j, e := range n.edges {
-				n.edges[j] = cmp.Or(renamed[e], e)
-			}
-		}
-		for _, n := range kept {
-			joined[n.ref()] = n
-			list = append(list, n)
 		}
 	}
 	return list
+}
+
+// rename gives components other refs, and corrects the edges that lead to them.
+func (p *part) rename(name func(*node) string) {
+	renamed := map[string]string{}
+	for _, n := range p.nodes {
+		if ref := name(n); ref != n.ref() {
+			renamed[n.ref()] = ref
+			n.component.BOMRef = ref
+		}
+	}
+	p.redirect(renamed)
+}
+
+func (p *part) redirect(renamed map[string]string) {
+	for _, n := range p.all() {
+		for i, e := range n.edges {
+			n.edges[i] = cmp.Or(renamed[e], e)
+		}
+	}
 }
 
 // distinguishRoots gives builds of one purl (one program for two platforms) refs
@@ -65,21 +75,14 @@ func distinguishRoots(parts []*part) {
 	for i, p := range parts {
 		for _, n := range append([]*node{p.root}, p.programs...) {
 			ref := n.ref()
-			if seen[ref] {
-				suffix := strconv.Itoa(i + 1)
-				if h := n.component.Hashes; h != nil && len(*h) > 0 {
-					suffix = (*h)[0].Value
-				}
-				n.component.BOMRef = ref + "|" + suffix
-				for _, m := range p.all() {
-					for j, e := range m.edges {
-						if e == ref {
-							m.edges[j] = n.component.BOMRef
-						}
-					}
-				}
+			if h := n.component.Hashes; seen[ref] && h != nil && len(*h) > 0 {
+				n.component.BOMRef = ref + "|" + (*h)[0].Value
+			}
+			if seen[n.ref()] {
+				n.component.BOMRef += "|" + strconv.Itoa(i+1)
 			}
 			seen[n.ref()] = true
+			p.redirect(map[string]string{ref: n.ref()})
 		}
 	}
 }

@@ -39,14 +39,17 @@ func TestBadModules(t *testing.T) {
 		want  string // part of the error; "": none
 		gap   string // part of a gap; "": none is demanded
 	}{
-		"conflict markers":    {map[string]string{"go.mod": "module example.com/a\n<<<<<<< HEAD\ngo 1.24\n=======\ngo 1.25\n>>>>>>> b\n", "a.go": hello}, "go.mod:2: unknown directive", ""},
-		"no module line":      {map[string]string{"go.mod": "go 1.24\n", "a.go": hello}, "names no module", ""},
-		"empty go.mod":        {map[string]string{"go.mod": "", "a.go": hello}, "names no module", ""},
-		"no package":          {map[string]string{"go.mod": "module example.com/a\n"}, "no packages", ""},
-		"another platform's":  {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a_plan9.go": hello}, "no packages", ""},
-		"a later Go":          {map[string]string{"go.mod": "module example.com/a\n\ngo 1.99\n", "a.go": hello}, "", "without the go command"},
-		"a syntax error":      {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": "package main\n\nimport \"fmt\n"}, "", "example.com/a"},
-		"two packages":        {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": hello, "b.go": "package b\n"}, "", "example.com/a"},
+		"conflict markers":      {map[string]string{"go.mod": "module example.com/a\n<<<<<<< HEAD\ngo 1.24\n=======\ngo 1.25\n>>>>>>> b\n", "a.go": hello}, "go.mod:2: unknown directive", ""},
+		"no module line":        {map[string]string{"go.mod": "go 1.24\n", "a.go": hello}, "names no module", ""},
+		"empty go.mod":          {map[string]string{"go.mod": "", "a.go": hello}, "names no module", ""},
+		"no package":            {map[string]string{"go.mod": "module example.com/a\n"}, "no packages", ""},
+		"another platform's":    {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a_plan9.go": hello}, "no packages", ""},
+		"a later Go":            {map[string]string{"go.mod": "module example.com/a\n\ngo 1.99\n", "a.go": hello}, "", "without the go command"},
+		"a syntax error":        {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": "package main\n\nimport \"fmt\n"}, "", "example.com/a"},
+		"two packages":          {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": hello, "b.go": "package b\n"}, "", "example.com/a"},
+		"no such package of Go": {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": "package main\n\nimport _ \"nosuchstd/x\"\n\nfunc main() {}\n"}, "", "nosuchstd/x"},
+		"vendor lacks one": {map[string]string{
+			"go.mod": "module example.com/a\n\ngo 1.24\n\nrequire example.com/b v1.1.0\n", "a.go": hello, "vendor/modules.txt": "# example.com/c v1.0.0\n## explicit\nexample.com/c\n"}, "inconsistent vendoring", ""},
 		"an unknown import":   {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n", "a.go": "package main\n\nimport _ \"example.com/nowhere\"\n\nfunc main() {}\n"}, "", "example.com/nowhere"},
 		"a missing module":    {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n\nrequire (\n\texample.com/b v1.0.0\n\texample.com/c v1.0.0 // indirect\n)\n", "a.go": "package main\n\nimport _ \"example.com/b\"\n\nfunc main() {}\n"}, "", "example.com/b"},
 		"cyclic replacements": {map[string]string{"go.mod": "module example.com/a\n\ngo 1.24\n\nrequire example.com/b v1.0.0\n\nreplace example.com/b => example.com/c v1.0.0\n\nreplace example.com/c => example.com/b v1.0.0\n", "a.go": "package main\n\nimport _ \"example.com/b\"\n\nfunc main() {}\n"}, "", "example.com"},
@@ -79,11 +82,35 @@ func TestBadModules(t *testing.T) {
 				if c.gap != "" && !strings.Contains(strings.Join(b.Gaps, "\n"), c.gap) {
 					t.Errorf("expected a gap about %q, found %q", c.gap, b.Gaps)
 				}
+				if command && c.gap != "" && b.Main.EdgesUnknown == "" {
+					t.Error("the go command could not load it, and its dependencies are said to be complete")
+				}
 				if strings.Contains(strings.Join(b.Gaps, "\n"), dir) {
 					t.Errorf("a path of this machine is in %q", b.Gaps)
 				}
 			})
 		}
+	}
+}
+
+// TestIgnore: folders that go.mod tells the go command to ignore.
+func TestIgnore(t *testing.T) {
+	dir := tree1(t, map[string]string{
+		"go.mod": "module example.com/a\n\ngo 1.25\n\nignore (\n\t./skip\n\tnode_modules\n)\n", "a.go": hello,
+		"skip/a.go": hello, "x/node_modules/y/a.go": hello, "x/skip/a.go": hello,
+	})
+	t.Setenv("GOWORK", "off")
+	var programs []int
+	for range 2 {
+		b, err := ReadDirectory(context.Background(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs = append(programs, len(b.Programs))
+		t.Setenv("PATH", t.TempDir())
+	}
+	if programs[0] != 2 || programs[1] != 2 {
+		t.Errorf("expected two programs with the go command and without, found %v", programs)
 	}
 }
 

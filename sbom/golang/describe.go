@@ -3,6 +3,7 @@ package golang
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -36,51 +37,66 @@ func (b *Build) describe(ctx context.Context, o Options, vendor *vendored, folde
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return m.describe(c, vendor, folder)
+			m.describe(c, vendor, folder)
+			return nil
 		})
 	}
-	group.Go(func() error { return b.Main.describe(c, nil, folders[b.Main.Key()]) })
+	group.Go(func() error { b.describeMain(c, folders[b.Main.Key()]); return nil })
 	return group.Wait()
 }
 
-func (m *Module) describe(c cache, vendor *vendored, folder string) error {
-	if m.Local || m.Workspace || (folder != "" && m.Sum == "") {
+// describeMain describes the main module: a folder, or what a binary was
+// installed from.
+func (b *Build) describeMain(c cache, folder string) {
+	if folder == "" {
+		c.describe(&b.Main)
+		return
+	}
+	b.Main.HashUnknown = builtHere
+	b.Main.concludeFrom(folder)
+}
+
+func (m *Module) describe(c cache, vendor *vendored, folder string) {
+	switch {
+	case m.Workspace:
+		m.HashUnknown, m.LicenseUnknown = builtHere, builtHere
+	case m.Local:
 		m.HashUnknown, m.LicenseUnknown = localFiles, localFiles
-		if !m.Local {
-			m.HashUnknown = mainFiles
+	default:
+		c.describe(m)
+		if m.License != "" || vendor == nil || vendor.folder(*m) == "" {
+			return
 		}
-		if folder == "" {
-			return nil
+		if m.SHA256 == "" && m.HashUnknown == notInCache {
+			m.HashUnknown = vendoredFiles
 		}
-		if err := m.concludeFrom(folder); err != nil {
-			return err
-		}
-		if m.Local && m.RequiredVersion != "" {
-			m.LocalSum = folderSum(folder, module.Version{Path: m.Path, Version: m.RequiredVersion})
-		}
-		return nil
+		folder = vendor.folder(*m)
 	}
-	if err := c.describe(m); err != nil {
-		return err
+	if folder == "" {
+		return
 	}
-	if m.License == "" && vendor != nil {
-		if folder := vendor.folder(*m); folder != "" {
-			if m.SHA256 == "" && m.HashUnknown == notInCache {
-				m.HashUnknown = vendoredFiles
-			}
-			return m.concludeFrom(folder)
-		}
+	m.concludeFrom(folder)
+	// A vendor folder lacks files that the folder has.
+	if m.Local && m.RequiredVersion != "" && vendor == nil {
+		m.LocalSum = folderSum(folder, module.Version{Path: m.Path, Version: m.RequiredVersion})
 	}
-	return nil
 }
 
 // concludeFrom concludes the licence from the texts in a folder.
-func (m *Module) concludeFrom(folder string) error {
+func (m *Module) concludeFrom(folder string) {
+	c := license.Conclude(nil)
+	if texts, err := folderTexts(folder); err != nil {
+		c.Unknown = "its texts cannot be read: " + withoutPath(err).Error()
+	} else {
+		c = license.Conclude(texts)
+	}
+	m.License, m.LicenseUnknown, m.LicenseFiles = c.Expression, c.Unknown, c.Files
+}
+
+func folderTexts(folder string) ([]license.Text, error) {
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return withoutPath(err)
+	if err != nil {
+		return nil, err
 	}
 	var texts []license.Text
 	for _, e := range entries {
@@ -88,18 +104,19 @@ func (m *Module) concludeFrom(folder string) error {
 			continue
 		}
 		info, err := e.Info()
-		if err != nil || info.Size() > license.MaxText {
-			continue
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() > license.MaxText {
+			return nil, fmt.Errorf("%s is larger than %d bytes", e.Name(), license.MaxText)
 		}
 		data, err := os.ReadFile(filepath.Join(folder, e.Name()))
 		if err != nil {
-			return withoutPath(err)
+			return nil, err
 		}
 		texts = append(texts, license.Text{Name: e.Name(), Data: data})
 	}
-	c := license.Conclude(texts)
-	m.License, m.LicenseUnknown, m.LicenseFiles = c.Expression, c.Unknown, c.Files
-	return nil
+	return texts, nil
 }
 
 // folderSum is the dirhash of the files that the go command would put into the

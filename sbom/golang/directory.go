@@ -24,7 +24,11 @@ const maxListing = 512 << 20
 // It asks the go command. Where that is missing, or cannot load every package,
 // the sources that are there are read instead, and the build's gaps say so.
 func ReadDirectory(ctx context.Context, dir string, o Options) (*Build, error) {
-	t, err := openModule(dir)
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
+	}
+	t, err := openModule(abs)
 	if err != nil {
 		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
 	}
@@ -38,7 +42,11 @@ func ReadDirectory(ctx context.Context, dir string, o Options) (*Build, error) {
 // ReadWorkspace reads the modules of a go.work file that have programs, or all of
 // them if none has.
 func ReadWorkspace(ctx context.Context, file string, o Options) ([]*Build, error) {
-	t, err := openWorkspace(file)
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading Go workspace %q: %w", file, err)
+	}
+	t, err := openWorkspace(abs)
 	if err != nil {
 		return nil, fmt.Errorf("reading Go workspace %q: %w", file, err)
 	}
@@ -81,6 +89,9 @@ func (t *tree) read(ctx context.Context, o Options) ([]*Build, error) {
 			return nil, err
 		}
 		b.Gaps, b.Note = append(b.Gaps, gaps...), note
+		if note != "" && b.Main.EdgesUnknown == "" {
+			b.Main.EdgesUnknown, b.Main.EdgesPartial = "the go command could not load every package", true
+		}
 		t.finish(b, m, env, o)
 		if err := b.describe(ctx, o, t.vendor, l.folders); err != nil {
 			return nil, err
@@ -99,8 +110,8 @@ func (t *tree) read(ctx context.Context, o Options) ([]*Build, error) {
 // environment is what the go command says of itself; without it, what is known
 // without asking.
 type environment struct {
-	GOVERSION, GOOS, GOARCH, CGO_ENABLED, CC, GOWORK, GOMODCACHE string
-	command                                                      bool // there is a go command
+	GOVERSION, GOOS, GOARCH, CGO_ENABLED, CC, GOWORK, GOMODCACHE, GOROOT string
+	command                                                              bool // there is a go command
 }
 
 func (t *tree) environment(ctx context.Context, o Options) (environment, error) {
@@ -110,7 +121,7 @@ func (t *tree) environment(ctx context.Context, o Options) (environment, error) 
 		env.GOWORK = t.findWork(o.GoWork)
 		return env, nil
 	}
-	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE")
+	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE", "GOROOT")
 	if err != nil {
 		return env, err
 	}

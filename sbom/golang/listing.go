@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -33,6 +35,12 @@ type listedModule struct {
 	Dir                string
 	Main               bool
 	Replace            *listedModule
+}
+
+// within says whether a path is a folder or lies below it.
+func within(path, dir string) bool {
+	rest, ok := strings.CutPrefix(path, dir)
+	return ok && (rest == "" || os.IsPathSeparator(rest[0]))
 }
 
 // resolve applies the vendoring inside the standard library to an import: its
@@ -81,6 +89,9 @@ func newListing(packages []listed) *listing {
 			m, dir := p.Module, p.Module.Dir
 			if dir == "" && m.Replace != nil {
 				dir = m.Replace.Dir
+			}
+			if rest, ok := below(p.ImportPath, m.Path); ok && p.Dir != "" && (dir == "" || !within(p.Dir, dir)) { // vendored
+				dir = strings.TrimSuffix(strings.TrimSuffix(p.Dir, filepath.FromSlash(rest)), string(filepath.Separator))
 			}
 			if dir != "" {
 				l.folders[moduleOf(p).Key()] = dir

@@ -24,6 +24,7 @@ import (
 type sourceReader struct {
 	tree     *tree
 	context  build.Context
+	goroot   string // "": there is no toolchain
 	cache    cache
 	required map[string]module.Version // path -> required version, after minimal version selection
 	replace  map[module.Version]module.Version
@@ -75,7 +76,7 @@ func buildContext(env environment, o Options) build.Context {
 // sources that are there. why is the reason not to have asked the go command.
 func (t *tree) fromSources(env environment, o Options, why string) (packages []listed, gaps []string, err error) {
 	r := &sourceReader{
-		tree: t, context: buildContext(env, o), cache: cache{modules: o.ModCache},
+		tree: t, goroot: env.GOROOT, context: buildContext(env, o), cache: cache{modules: o.ModCache},
 		packages: map[string]*listed{}, gaps: map[string]bool{}, unread: map[string]bool{}, unfound: map[string]bool{},
 	}
 	if r.cache.modules == "" {
@@ -196,12 +197,19 @@ func (r *sourceReader) checkVendor() error {
 	if r.tree.vendor == nil {
 		return nil
 	}
-	for _, q := range r.required {
-		for have := range r.tree.vendor.modules {
-			if have.Path == q.Path && have.Version != q.Version {
-				return fmt.Errorf("inconsistent vendoring: go.mod requires %s, vendor/modules.txt has %s; run go mod vendor", q, have)
+	paths := slices.Sorted(maps.Keys(r.required))
+	for _, p := range paths {
+		q := r.required[p]
+		if r.tree.vendor.modules[q] || slices.ContainsFunc(slices.Concat(r.tree.targets, r.tree.others), func(m *mainModule) bool { return m.path == p }) {
+			continue
+		}
+		have := "lacks it"
+		for m := range r.tree.vendor.modules {
+			if m.Path == p {
+				have = "has " + m.Version
 			}
 		}
+		return fmt.Errorf("inconsistent vendoring: go.mod requires %s, vendor/modules.txt %s; run go mod vendor", q, have)
 	}
 	return nil
 }
@@ -222,16 +230,27 @@ func (r *sourceReader) roots(asked []string) ([]string, error) {
 	}
 	var chosen []string
 	for _, a := range asked {
-		name := a
-		if rest, ok := strings.CutPrefix(a, "."); ok && len(r.tree.targets) > 0 {
-			name = path.Join(r.tree.targets[0].path, filepath.ToSlash(strings.TrimPrefix(rest, "/")))
-		}
+		name := r.tree.importPath(a)
 		if !slices.Contains(roots, name) {
 			return nil, fmt.Errorf("there is no package %s", a)
 		}
 		chosen = append(chosen, name)
 	}
 	return chosen, nil
+}
+
+// importPath turns ./PATH, from the folder that is read, into an import path.
+func (t *tree) importPath(asked string) string {
+	if asked != "." && !strings.HasPrefix(asked, "./") {
+		return asked
+	}
+	at := filepath.Join(t.dir, filepath.FromSlash(asked))
+	for _, m := range t.targets {
+		if rest, err := filepath.Rel(m.dir, at); err == nil && rest != ".." && !strings.HasPrefix(rest, ".."+string(filepath.Separator)) {
+			return path.Join(m.path, filepath.ToSlash(rest))
+		}
+	}
+	return asked
 }
 
 // walk finds a module's packages: folders with Go files, but for those that the
@@ -258,10 +277,29 @@ func (r *sourceReader) walk(m *mainModule) ([]string, error) {
 		if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
 			return fs.SkipDir // another module
 		}
+		if m.ignores(relative(filepath.Clean(m.dir), name)) {
+			return fs.SkipDir
+		}
 		return nil
 	})
 	slices.Sort(found)
 	return slices.Compact(found), err
+}
+
+// ignores says whether go.mod has an ignore directive for a folder: a path from
+// the module's top if it begins with ./, else one at any depth (go.dev/ref/mod,
+// "ignore directive").
+func (m *mainModule) ignores(folder string) bool {
+	for _, i := range m.file.Ignore {
+		rooted, ok := strings.CutPrefix(i.Path, "./")
+		if ok && folder == path.Clean(rooted) {
+			return true
+		}
+		if any := path.Clean(i.Path); !ok && (folder == any || strings.HasSuffix(folder, "/"+any)) {
+			return true
+		}
+	}
+	return false
 }
 
 // follow reads a package and all that it imports.
@@ -294,7 +332,7 @@ func (r *sourceReader) load(name string) *listed {
 	p := &listed{ImportPath: name}
 	dir, m := r.find(name)
 	if m == nil {
-		if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
+		if r.isStandard(name) {
 			p.Standard = true
 			return p
 		}
@@ -323,6 +361,24 @@ func (r *sourceReader) load(name string) *listed {
 	p.SwigFiles, p.SwigCXXFiles, p.SysoFiles = found.SwigFiles, found.SwigCXXFiles, found.SysoFiles
 	p.CgoLDFLAGS, p.CgoPkgConfig = found.CgoLDFLAGS, found.CgoPkgConfig
 	return p
+}
+
+// standardFolders are the first elements of the standard library's import paths.
+var standardFolders = strings.Fields(`archive arena bufio builtin bytes cmp compress container context crypto database debug embed
+	encoding errors expvar flag fmt go hash html image index internal io iter log maps math mime net os path plugin reflect regexp
+	runtime simd slices sort strconv strings structs sync syscall testing text time unicode unique uuid weak`)
+
+// isStandard says whether an import path is the standard library's: it has that
+// package's folder, or where no toolchain is here, a folder of that name.
+func (r *sourceReader) isStandard(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	if strings.Contains(first, ".") || module.CheckImportPath(name) != nil {
+		return false
+	}
+	if r.goroot != "" {
+		return hasGo(filepath.Join(r.goroot, "src", filepath.FromSlash(name)))
+	}
+	return slices.Contains(standardFolders, first)
 }
 
 // find returns the module that has a package, and its folder; "" if the module's

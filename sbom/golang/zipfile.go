@@ -49,7 +49,7 @@ const (
 	noSum         = "no go.sum line says what the module's files are"
 	zipsSkipped   = "module zips were not read, as was asked"
 	localFiles    = "a folder replaces the module; there is no zip of it"
-	mainFiles     = "it is the module that was built; there is no zip of it"
+	builtHere     = "the module was built where it lies; there is no zip of it"
 	vendoredFiles = "the module is vendored; its zip is not in the module cache"
 )
 
@@ -67,28 +67,30 @@ func (c cache) file(path, version, suffix string) string {
 }
 
 // describe fills in what the zip of a module tells.
-func (c cache) describe(m *Module) error {
+func (c cache) describe(m *Module) {
 	name := c.file(m.Path, m.Version, ".zip")
 	if name == "" {
 		m.HashUnknown, m.LicenseUnknown = noCache, noCache
 		if c.modules != "" {
 			m.HashUnknown, m.LicenseUnknown = notInCache, notInCache
 		}
-		return nil
+		return
 	}
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		m.HashUnknown, m.LicenseUnknown = notInCache, notInCache
-		return nil
+		return
 	}
 	if m.Sum == "" {
 		m.HashUnknown, m.LicenseUnknown = noSum, noSum
-		return nil
+		return
 	}
 	facts, err := c.kept(m, info)
 	if err != nil {
 		if facts, err = c.read(name, m, info); err != nil {
-			return err
+			m.HashUnknown = "the module's zip in the module cache cannot be read: " + withoutPath(err).Error()
+			m.LicenseUnknown = m.HashUnknown
+			return
 		}
 		if facts.Sum == m.Sum && facts.SHA256 != "" {
 			c.keep(facts)
@@ -99,13 +101,12 @@ func (c cache) describe(m *Module) error {
 		// The zip is not what was linked, or was changed since.
 		reason := fmt.Sprintf("the zip in the module cache is another: expected %s, found %s", m.Sum, facts.Sum)
 		m.HashUnknown, m.LicenseUnknown = reason, reason
-		return nil
+		return
 	case facts.SHA256 == "":
 		m.HashUnknown = zipsSkipped
 	}
 	m.SHA256, m.SHA512 = facts.SHA256, facts.SHA512
 	m.License, m.LicenseUnknown, m.LicenseFiles = facts.License.Expression, facts.License.Unknown, facts.License.Files
-	return nil
 }
 
 // read reads a zip: its own hashes, the dirhash of its files, and its licences.
@@ -114,7 +115,7 @@ func (c cache) read(name string, m *Module, info os.FileInfo) (zipFacts, error) 
 	facts := zipFacts{Path: m.Path, Version: m.Version, Size: info.Size(), Modified: info.ModTime().UTC()}
 	f, err := os.Open(name)
 	if err != nil {
-		return facts, fmt.Errorf("reading the zip of %s@%s in the module cache: %w", m.Path, m.Version, err)
+		return facts, err
 	}
 	defer f.Close()
 	r, err := zip.NewReader(f, info.Size())
@@ -133,13 +134,13 @@ func (c cache) read(name string, m *Module, info os.FileInfo) (zipFacts, error) 
 		}
 		h256, h512 := sha256.New(), sha512.New()
 		if _, err := io.CopyBuffer(io.MultiWriter(h256, h512), struct{ io.Reader }{f}, make([]byte, 1<<18)); err != nil {
-			return facts, fmt.Errorf("reading the zip of %s@%s in the module cache: %w", m.Path, m.Version, err)
+			return facts, err
 		}
 		facts.SHA256, facts.SHA512 = hex.EncodeToString(h256.Sum(nil)), hex.EncodeToString(h512.Sum(nil))
 	}
 	texts, err := zipTexts(r, prefix)
 	if err != nil {
-		facts.Sum, facts.SHA256, facts.SHA512 = "an unreadable zip", "", ""
+		facts.License.Unknown = "its texts cannot be read: " + err.Error()
 		return facts, nil
 	}
 	facts.License = license.Conclude(texts)
@@ -184,8 +185,11 @@ func zipTexts(r *zip.Reader, prefix string) ([]license.Text, error) {
 	var texts []license.Text
 	for _, f := range r.File {
 		name, ok := strings.CutPrefix(f.Name, prefix)
-		if !ok || !license.IsTextName(name) || f.UncompressedSize64 > license.MaxText {
+		if !ok || !license.IsTextName(name) {
 			continue
+		}
+		if f.UncompressedSize64 > license.MaxText {
+			return nil, fmt.Errorf("%s is larger than %d bytes", name, license.MaxText)
 		}
 		in, err := f.Open()
 		if err != nil {

@@ -81,6 +81,9 @@ func seal(parts []*part, o Options) (*Document, error) {
 		}
 		root.component.Components = components(roots)
 	}
+	if bom.Metadata.Timestamp == "" {
+		doc.Gaps = append(doc.Gaps, "the document's time: neither SOURCE_DATE_EPOCH nor a commit gives it")
+	}
 	bom.Metadata.Component = &root.component
 	for _, gap := range slices.Compact(slices.Sorted(slices.Values(doc.Gaps))) {
 		if bom.Metadata.Properties == nil {

@@ -376,7 +376,7 @@ func TestMissingIsSaid(t *testing.T) {
 	if err := os.WriteFile(path, []byte(lock), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	doc, err := sbom.Generate(context.Background(), []string{path}, sbom.Options{})
+	doc, err := sbom.Generate(context.Background(), []string{path}, sbom.Options{Time: time.Unix(1750000000, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,6 @@ func requirements(m Module, c cache, linked map[string]string) (edges []string, 
 			edges = append(edges, to)
 		}
 	}
-	edges = append(edges, Std)
 	slices.Sort(edges)
 	return slices.Compact(edges), fromModFile
 }

@@ -23,7 +23,8 @@ binary tells what it is made of; for anything else name --sbom FILE or
 
 --new-key makes a key in your configuration directory, or uses the one made
 before, and writes ARTIFACT.pub and ARTIFACT.policy.yaml to be pinned where the
-artifact is deployed. Nobody trusts such a key yet.
+artifact is deployed. Nobody trusts such a key yet. Who the SBOM is by, it takes
+from plimsoll.yaml, as plimsoll sbom does.
 
 Exit codes: 0 everything was written and is consistent with itself; 1 not done;
 2 flags, key or policy do not parse; 3 the policy denies, and nothing is written.

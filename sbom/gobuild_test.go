@@ -346,6 +346,11 @@ func TestMistakeChangedZip(t *testing.T) {
 	if again := quote(); len(again.Hashes) != 2 {
 		t.Errorf("found %+v", again)
 	}
+	o.Go.SkipZips = true
+	if skipped := quote(); len(skipped.Hashes) > 0 || len(skipped.Licenses) != 1 {
+		t.Errorf("found %+v", skipped)
+	}
+	o.Go.SkipZips = false
 	zip := filepath.Join(cache, at, "v1.5.2.zip")
 	data, err := os.ReadFile(zip)
 	if err != nil {

@@ -236,12 +236,13 @@ func sourceDate() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// moduleCache is where the go command keeps modules (go help environment).
+// moduleCache is where the go command keeps modules (go help environment): the
+// environment says it, or what go env -w wrote.
 func moduleCache() string {
-	if dir := os.Getenv("GOMODCACHE"); dir != "" {
+	if dir := goSetting("GOMODCACHE"); dir != "" {
 		return dir
 	}
-	if list := filepath.SplitList(os.Getenv("GOPATH")); len(list) > 0 && list[0] != "" {
+	if list := filepath.SplitList(goSetting("GOPATH")); len(list) > 0 && list[0] != "" {
 		return filepath.Join(list[0], "pkg", "mod")
 	}
 	home, err := os.UserHomeDir()
@@ -249,6 +250,34 @@ func moduleCache() string {
 		return ""
 	}
 	return filepath.Join(home, "go", "pkg", "mod")
+}
+
+// goSetting is a setting of the go command, without asking it.
+func goSetting(name string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	file := os.Getenv("GOENV")
+	if file == "off" {
+		return ""
+	}
+	if file == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return ""
+		}
+		file = filepath.Join(dir, "go", "env")
+	}
+	data, err := readBounded(file, 1<<20)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // factsFolder keeps what was learned from module zips; "" if there is no place.

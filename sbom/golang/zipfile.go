@@ -102,10 +102,11 @@ func (c cache) describe(m *Module) {
 		reason := fmt.Sprintf("the zip in the module cache is another: expected %s, found %s", m.Sum, facts.Sum)
 		m.HashUnknown, m.LicenseUnknown = reason, reason
 		return
-	case facts.SHA256 == "":
+	case c.skipZips: // also where they were read before: what is kept must not change the document
 		m.HashUnknown = zipsSkipped
+	default:
+		m.SHA256, m.SHA512 = facts.SHA256, facts.SHA512
 	}
-	m.SHA256, m.SHA512 = facts.SHA256, facts.SHA512
 	m.License, m.LicenseUnknown, m.LicenseFiles = facts.License.Expression, facts.License.Unknown, facts.License.Files
 }
 

@@ -153,7 +153,7 @@ func (c clause) find(doc *rawDocument) Finding {
 		for i := range doc.components {
 			comp := &doc.components[i]
 			if s, applies := c.each(doc, comp); applies {
-				count(s, comp.where(doc), "missing")
+				count(s, comp.where(doc), "missing, or in no form that counts")
 			}
 		}
 	}

@@ -53,6 +53,7 @@ func TestCheckClauses(t *testing.T) {
 		{"blank producers", `"name": "Acme", "contact": [{"email": "a@acme.example"}]`, `"name": " ", "contact": [{"email": " "}]`, map[string]string{"cisa-2026": "producer", "bsi-2.1": "component creator, e-mail or URL", "ntia-2021": "supplier"}},
 		{"itself", `{"ref": "lib"}`, `{"ref": "lib", "dependsOn": ["lib"]}`, map[string]string{"plimsoll": "references lead somewhere, once"}},
 		{"complete and unknown", `[{"aggregate": "complete"`, `[{"aggregate": "unknown", "dependencies": ["lib"]}, {"aggregate": "complete"`, map[string]string{"plimsoll": "references lead somewhere, once", "bsi-2.1": "references lead somewhere, once"}},
+		{"nothing described", `"component": {"bom-ref": "app"`, `"x": {"bom-ref": "app"`, map[string]string{"cisa-2026": "what the document describes", "bsi-2.1": "what the document describes", "ntia-2021": "what the document describes", "plimsoll": "what the document describes"}},
 		{"no version", `"version": "2.0.0", `, ``, map[string]string{"cisa-2026": "version", "bsi-2.1": "component version", "ntia-2021": "version", "plimsoll": "version"}},
 		{"no purl", `"purl": "pkg:npm/lib@2.0.0", `, ``, map[string]string{"cisa-2026": "identifier", "ntia-2021": "identifier", "plimsoll": "identifier"}},
 		{"a purl that is none", `pkg:npm/lib@2.0.0`, `npm/lib@2.0.0`, map[string]string{"cisa-2026": "package URLs are well-formed", "bsi-2.1": "package URLs are well-formed", "ntia-2021": "package URLs are well-formed", "plimsoll": "package URLs are well-formed"}},
@@ -176,6 +177,13 @@ func TestCheckMalformed(t *testing.T) {
 	}
 	if _, err := sbom.Check(strings.NewReader(text), "nist"); err == nil {
 		t.Error("an unknown profile was accepted")
+	}
+}
+
+// TestCheckByteOrderMark: some tools write one.
+func TestCheckByteOrderMark(t *testing.T) {
+	if a, err := sbom.Check(strings.NewReader("\ufeff"+goodDocument()), "cisa-2026"); err != nil || a.Failed {
+		t.Errorf("%v, %+v", err, a)
 	}
 }
 

@@ -121,6 +121,9 @@ const nothing = "the document lists no component"
 // structure is what every profile needs and the schema cannot see.
 func structure() []clause {
 	return []clause{
+		{number: "CycloneDX metadata", element: "what the document describes", field: "metadata.component", level: Required, whole: func(d *rawDocument) []problem {
+			return one(d.described, "metadata.component", "missing")
+		}},
 		{number: "CycloneDX bom-ref", element: "each bom-ref once", field: "bom-ref", level: Required, whole: uniqueRefs},
 		{number: "CycloneDX dependencies", element: "references lead somewhere, once", field: "dependencies, compositions", level: Required, whole: resolved},
 		{number: "CycloneDX purl", element: "package URLs are well-formed", field: "components[].purl", level: Required, each: func(_ *rawDocument, c *rawComponent) (Status, bool) {

@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ type rawDocument struct {
 	Metadata                             rawMetadata
 	vulnerabilities                      int
 	signature                            bool
+	described                            bool // there is a metadata.component
 	tools                                []componentJSON
 
 	components   []rawComponent    // the described one first, nested ones behind theirs
@@ -123,7 +125,11 @@ func (t *trackingReader) Read(p []byte) (int, error) {
 func readRaw(r io.Reader) (*rawDocument, error) {
 	in := &trackingReader{r: r, left: MaxCheck}
 	doc := &rawDocument{refs: map[string]int{}, dependencies: map[string]int{}, compositions: map[string]string{}}
-	err := doc.read(jsontext.NewDecoder(in))
+	text := bufio.NewReaderSize(in, 1<<16)
+	if mark, err := text.Peek(3); err == nil && string(mark) == "\ufeff" {
+		text.Discard(3) // a byte order mark, which some tools write (RFC 8259, 8.1)
+	}
+	err := doc.read(jsontext.NewDecoder(text))
 	switch {
 	case err == nil:
 		return doc, nil
@@ -183,6 +189,7 @@ func (d *rawDocument) member(dec *jsontext.Decoder, name string, late *[]func() 
 		if err := d.readTools(); err != nil || d.Metadata.Component == nil {
 			return err
 		}
+		d.described = true
 		return d.component(d.Metadata.Component, -1, -1, 0)
 	case "components":
 		i := -1

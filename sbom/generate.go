@@ -28,9 +28,11 @@ type Options struct {
 	Supplier     *Organization  // the same
 	License      string         // of what was built, an SPDX expression; "": what its texts say
 	Name         string         // of several builds together
-	Version      string         // of what was built; "": what the build says
+	Version      string         // of what was built; "": what the build says; of several together, and of those that say none
 	Artifact     *Artifact      // what was built from the path, where that is another file
 	Go           golang.Options // how Go builds are read
+
+	several bool // paths
 }
 
 // A Tool names the program that writes a document.
@@ -61,6 +63,7 @@ func Generate(ctx context.Context, paths []string, o Options) (*Document, error)
 	if o.Artifact != nil && len(paths) > 1 {
 		return nil, errors.New("reading build: one artifact was built from one path")
 	}
+	o.several = len(paths) > 1
 	var parts []*part
 	for _, path := range paths {
 		found, err := readPath(ctx, path, o)
@@ -155,7 +158,7 @@ func readWorkspace(ctx context.Context, file string, o Options) ([]*part, error)
 
 // setVersion is what the caller says about the version of the build's root.
 func (o Options) setVersion(b *golang.Build) {
-	if o.Version == "" {
+	if o.Version == "" || (o.several && b.Main.Version != "") {
 		return
 	}
 	old := b.Main.Key()
@@ -196,7 +199,7 @@ func readNPM(ctx context.Context, path string, o Options) ([]*part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if o.Version != "" {
+	if root := project.Packages[0]; o.Version != "" && (!o.several || root.Version == "") {
 		project.Packages[0].Version = o.Version
 	}
 	p := npmPart(project)

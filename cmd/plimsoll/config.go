@@ -70,13 +70,15 @@ func findConfig(named, path string) (string, error) {
 func applyConfig(file string, o *sbom.Options) error {
 	data, err := readBounded(file, maxConfig)
 	if err != nil {
-		return failed(fmt.Errorf("reading %s: %w", configName, err))
+		return failed(fmt.Errorf("reading what is said about SBOMs: %w", err)).withHint("name the file with --config")
 	}
 	var c config
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return usagef("%s: %s", file, strings.ReplaceAll(err.Error(), "\n", ";")).withHint("it may have sbom: with license, and authors, manufacturer and supplier, each with name, email and url")
+		// "field x not found in type ...": the type is ours.
+		text, _, _ := strings.Cut(strings.ReplaceAll(err.Error(), "\n", ";"), " in type ")
+		return usagef("%s: %s", file, text).withHint("it may have sbom: with license, and authors, manufacturer and supplier, each with name, email and url")
 	}
 	if l := c.SBOM.License; l != "" && !sbom.IsLicense(l) {
 		return usagef("%s: license: expected an SPDX expression, found %q", file, l).withHint("such as MIT, or LicenseRef-NAME for terms of your own")

@@ -68,6 +68,9 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
+	if err := f.check(paths, *out); err != nil {
+		return err
+	}
 	options, err := f.options(paths[0])
 	if err != nil {
 		return err
@@ -85,6 +88,38 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 		return err
 	}
 	return writeFile(*out, doc.JSON(), 0o644)
+}
+
+// platforms are what Go builds for (go tool dist list).
+var platforms = struct{ os, arch []string }{
+	strings.Fields("aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasip1 windows"),
+	strings.Fields("386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm"),
+}
+
+// check holds what flags and paths say together.
+func (f *sbomFlags) check(paths []string, out string) error {
+	if f.goos != "" && !slices.Contains(platforms.os, f.goos) {
+		return usagef("sbom: --goos: expected one of %s, found %q", strings.Join(platforms.os, ", "), f.goos)
+	}
+	if f.goarch != "" && !slices.Contains(platforms.arch, f.goarch) {
+		return usagef("sbom: --goarch: expected one of %s, found %q", strings.Join(platforms.arch, ", "), f.goarch)
+	}
+	if len(paths) == 1 && f.name != "" {
+		info, err := os.Stat(filepath.Join(paths[0], "go.work"))
+		if isWork := filepath.Base(paths[0]) == "go.work" || (err == nil && info.Mode().IsRegular()); !isWork {
+			return usagef("sbom: --name is what several PATHs are called together, found one").withHint("one build has the name that its project gives it")
+		}
+	}
+	written, err := os.Stat(out)
+	if out == "" || err != nil {
+		return nil
+	}
+	for _, path := range paths {
+		if read, err := os.Stat(path); err == nil && os.SameFile(read, written) {
+			return usagef("sbom: --output %q is what is to be read", out)
+		}
+	}
+	return nil
 }
 
 // hasLockfile says whether a path is an npm lockfile or a folder with one.

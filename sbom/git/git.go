@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -31,23 +30,42 @@ type Checkout struct {
 	Before  []string // tags at it and before it
 	Shallow bool     // the history is cut off, and tags with it
 	Changed bool     // something that is built differs from the commit
+	// Untracked are files that git does not know, from the repository's top.
+	Untracked []string
 }
 
-// ErrNone reports a folder without commit, or a machine without git.
+// ErrNone reports a folder that lies in no repository.
 var ErrNone = errors.New("no git repository tells it")
+
+// Why a repository does not tell its commit.
+var (
+	errNoCommand = errors.New("there is no git command in PATH")
+	errNoCommit  = errors.New("the git repository has no commit")
+	errForeign   = errors.New("git refuses the repository, for it belongs to another user (safe.directory)")
+)
 
 // Head returns the commit that is checked out in a folder.
 func Head(ctx context.Context, dir string) (Commit, error) {
 	if !inRepository(dir) {
 		return Commit{}, ErrNone
 	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return Commit{}, errNoCommand
+	}
 	lines, err := run(ctx, dir, "log", "-1", "--no-show-signature", "--format=%H%n%ct")
-	if err != nil || len(lines) != 2 {
-		return Commit{}, ErrNone
+	var failed *failure
+	errors.As(err, &failed)
+	switch {
+	case failed != nil && strings.Contains(failed.said, "dubious ownership"):
+		return Commit{}, errForeign
+	case failed != nil && (strings.Contains(failed.said, "does not have any commits") || strings.Contains(failed.said, "bad default revision")):
+		return Commit{}, errNoCommit
+	case err != nil || len(lines) != 2:
+		return Commit{}, errors.New("git does not tell the commit")
 	}
 	seconds, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
-		return Commit{}, ErrNone
+		return Commit{}, errors.New("git does not tell the commit")
 	}
 	return Commit{ID: lines[0], Time: time.Unix(seconds, 0).UTC()}, nil
 }
@@ -79,7 +97,7 @@ func Read(ctx context.Context, dir string) (*Checkout, error) {
 	c := &Checkout{Commit: head}
 	where, err := run(ctx, dir, "rev-parse", "--is-shallow-repository", "--show-prefix")
 	if err != nil || len(where) == 0 {
-		return nil, fmt.Errorf("asking git where the folder lies: %w", err)
+		return nil, errors.New("git does not tell where the folder lies")
 	}
 	if c.Shallow = where[0] == "true"; len(where) > 1 {
 		c.Prefix = where[1]
@@ -90,14 +108,39 @@ func Read(ctx context.Context, dir string) (*Checkout, error) {
 	if c.Before, err = run(ctx, dir, "tag", "--merged", head.ID); err != nil {
 		return nil, err
 	}
-	status, err := run(ctx, dir, "status", "--porcelain", "--untracked-files=all")
+	without, err := withoutFilters(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	status, err := run(ctx, dir, append(without, "-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all")...)
 	if err != nil {
 		return nil, err
 	}
 	for _, line := range status {
 		c.Changed = c.Changed || isChange(line)
+		if name, ok := strings.CutPrefix(line, "?? "); ok {
+			c.Untracked = append(c.Untracked, strings.Trim(name, `"`))
+		}
 	}
 	return c, nil
+}
+
+// withoutFilters are options that switch off the programs which the repository's
+// own settings name for turning files into what git stores (gitattributes,
+// "filter"): status runs them.
+func withoutFilters(ctx context.Context, dir string) ([]string, error) {
+	names, err := run(ctx, dir, "config", "--local", "--includes", "--name-only", "--list")
+	if err != nil {
+		return nil, err
+	}
+	var options []string
+	for _, name := range names {
+		lower := strings.ToLower(name)
+		if strings.HasPrefix(lower, "filter.") && (strings.HasSuffix(lower, ".clean") || strings.HasSuffix(lower, ".process") || strings.HasSuffix(lower, ".required")) {
+			options = append(options, "-c", name+"=")
+		}
+	}
+	return options, nil
 }
 
 // isChange says whether a line of git status is about what is built. A file that
@@ -128,10 +171,10 @@ func run(ctx context.Context, dir string, args ...string) ([]string, error) {
 		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"}, name)
 	})
 	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
-	var text limited
-	cmd.Stdout = &text
+	var text, said limited
+	cmd.Stdout, cmd.Stderr = &text, &said
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("git %s: %w", args[0], err)
+		return nil, &failure{command: args[0], said: said.String()}
 	}
 	lines := strings.TrimSuffix(text.String(), "\n")
 	if lines == "" {
@@ -139,6 +182,12 @@ func run(ctx context.Context, dir string, args ...string) ([]string, error) {
 	}
 	return strings.Split(lines, "\n"), nil
 }
+
+// A failure of git. What it said may name folders of this machine, and is not in
+// the error's text.
+type failure struct{ command, said string }
+
+func (f *failure) Error() string { return "git " + f.command + " failed" }
 
 // limited is a buffer that fails when more than maxOutput is written to it.
 type limited struct{ bytes.Buffer }

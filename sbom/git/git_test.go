@@ -114,7 +114,12 @@ func TestNone(t *testing.T) {
 	if out, err := exec.Command("git", "init", "-q", empty).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if c, err := git.Read(context.Background(), empty); !errors.Is(err, git.ErrNone) {
+	if c, err := git.Read(context.Background(), empty); err == nil || !strings.Contains(err.Error(), "has no commit") {
+		t.Errorf("found %+v, %v", c, err)
+	}
+	dir, _ := repository(t)
+	t.Setenv("PATH", t.TempDir())
+	if c, err := git.Read(context.Background(), dir); err == nil || !strings.Contains(err.Error(), "no git command") {
 		t.Errorf("found %+v, %v", c, err)
 	}
 }
@@ -132,6 +137,9 @@ func TestHooksDoNotRun(t *testing.T) {
 		}
 	}
 	do("config", "core.fsmonitor", filepath.Join(dir, ".git", "monitor"))
+	do("config", "filter.mine.clean", "touch "+ran+"; cat")
+	do("config", "filter.mine.required", "true")
+	write(t, filepath.Join(dir, ".gitattributes"), "*.go filter=mine\n")
 	os.Remove(ran) // git ran it for the config
 	write(t, filepath.Join(dir, "app", "main.go"), "package main // changed\n")
 	read(t, dir)

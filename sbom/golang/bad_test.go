@@ -193,7 +193,8 @@ func TestBadBinaries(t *testing.T) {
 func TestLinkerVersion(t *testing.T) {
 	for flags, want := range map[string]string{
 		"-X main.version=v1.2.3": "v1.2.3", "-s -w -X main.version=1.2.3": "v1.2.3", `-X "main.Version=1.2.3"`: "v1.2.3",
-		"-X=main.version=1.2": "v1.2", "-X 'example.com/a/internal/v.Version=v2.0.0-rc1'": "v2.0.0-rc1",
+		"-X=main.version=1.2": "v1.2", "-X 'main.Version=v2.0.0-rc1'": "v2.0.0-rc1", "-X example.com/a/internal/v.Version=v2.0.0": "", "-X example.com/a/cmd/x.version=1.0.0": "",
+		"-X=main.version=1.2.3 -X main.version=1.2.9": "v1.2.9", "-X main.version=1.2.3 -X main.version=dev": "",
 		"-X example.com/a/v.version=1.0.0 -X main.version=2.0.0": "v2.0.0",
 		"-X other.com/lib.Version=v9.9.9":                        "", "-X main.version=dev": "", "-X main.commit=1.2.3": "", "-X main.version": "", "-X": "", "": "",
 		"-X main.version=$(rm)": "", "-X main.version=2024.1.1-1": "v2024.1.1-1", "-X main.version=2024.01.02": "2024.01.02",

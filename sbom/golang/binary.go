@@ -57,6 +57,9 @@ func ReadBinary(ctx context.Context, r io.ReaderAt, o Options) (*Build, error) {
 			return nil, errors.New("reading the vendor folder: it has no modules.txt, which go mod vendor writes")
 		}
 	}
+	if len(b.Native.Compilers) > 0 {
+		b.Gaps = append(b.Gaps, "which C libraries were linked into the binary itself: it does not say")
+	}
 	b.connect(cache{modules: o.ModCache})
 	if err := b.describe(ctx, o, vendor, nil); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ const maxListing = 512 << 20
 // It asks the go command. Where that is missing, or cannot load every package,
 // the sources that are there are read instead, and the build's gaps say so.
 func ReadDirectory(ctx context.Context, dir string, o Options) (*Build, error) {
-	abs, err := filepath.Abs(dir)
+	abs, err := resolved(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading Go module %q: %w", dir, err)
 	}
@@ -39,10 +39,20 @@ func ReadDirectory(ctx context.Context, dir string, o Options) (*Build, error) {
 	return builds[0], nil
 }
 
+// resolved is where a path leads, links followed: git and the go command then see
+// the same folder.
+func resolved(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
 // ReadWorkspace reads the modules of a go.work file that have programs, or all of
 // them if none has.
 func ReadWorkspace(ctx context.Context, file string, o Options) ([]*Build, error) {
-	abs, err := filepath.Abs(file)
+	abs, err := resolved(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading Go workspace %q: %w", file, err)
 	}
@@ -66,6 +76,9 @@ func (t *tree) read(ctx context.Context, o Options) ([]*Build, error) {
 	env, err := t.environment(ctx, o)
 	if err != nil {
 		return nil, err
+	}
+	if len(o.Tags) == 0 {
+		o.Tags = tagsOf(env.GOFLAGS)
 	}
 	if err := t.findVendor(env); err != nil {
 		return nil, err
@@ -110,8 +123,8 @@ func (t *tree) read(ctx context.Context, o Options) ([]*Build, error) {
 // environment is what the go command says of itself; without it, what is known
 // without asking.
 type environment struct {
-	GOVERSION, GOOS, GOARCH, CGO_ENABLED, CC, GOWORK, GOMODCACHE, GOROOT string
-	command                                                              bool // there is a go command
+	GOVERSION, GOOS, GOARCH, CGO_ENABLED, CC, GOWORK, GOMODCACHE, GOROOT, GOFLAGS string
+	command                                                                       bool // there is a go command
 }
 
 func (t *tree) environment(ctx context.Context, o Options) (environment, error) {
@@ -121,7 +134,7 @@ func (t *tree) environment(ctx context.Context, o Options) (environment, error) 
 		env.GOWORK = t.findWork(o.GoWork)
 		return env, nil
 	}
-	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE", "GOROOT")
+	out, err := runGo(ctx, t.dir, o, nil, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "CC", "GOWORK", "GOMODCACHE", "GOROOT", "GOFLAGS")
 	if err != nil {
 		return env, err
 	}
@@ -130,6 +143,17 @@ func (t *tree) environment(ctx context.Context, o Options) (environment, error) 
 	}
 	env.command = true
 	return env, nil
+}
+
+// tagsOf returns the build tags in GOFLAGS.
+func tagsOf(goflags string) []string {
+	var tags []string
+	for _, f := range splitQuoted(goflags) {
+		if list, ok := strings.CutPrefix("-"+strings.TrimLeft(f, "-"), "-tags="); ok && list != "" {
+			tags = strings.Split(list, ",")
+		}
+	}
+	return tags
 }
 
 // packages asks the go command for the targets' packages and all that they
@@ -159,7 +183,7 @@ func (t *tree) packages(ctx context.Context, env environment, o Options) (packag
 
 func (t *tree) listArguments(o Options) []string {
 	args := []string{"list", "-deps", "-buildvcs=false",
-		"-json=ImportPath,Name,Dir,Standard,DepOnly,Imports,ImportMap,Module,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SwigFiles,SwigCXXFiles,SysoFiles,CgoLDFLAGS,CgoPkgConfig"}
+		"-json=ImportPath,Name,Dir,Standard,DepOnly,Imports,ImportMap,Module,EmbedFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SwigFiles,SwigCXXFiles,SysoFiles,CgoLDFLAGS,CgoPkgConfig"}
 	if len(o.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(o.Tags, ","))
 	}
@@ -173,7 +197,8 @@ func (t *tree) listArguments(o Options) []string {
 	return args
 }
 
-// mode is the environment in which the go command lists packages.
+// mode is the environment in which the go command lists packages. GOFLAGS is set
+// as a whole: of what the user has there, only -tags changes what is linked.
 func (t *tree) mode() []string {
 	mod := "readonly"
 	if t.vendor != nil {
@@ -182,12 +207,11 @@ func (t *tree) mode() []string {
 	return []string{"GOFLAGS=-mod=" + mod, "GOWORK=" + t.goWork()}
 }
 
-// runGo runs the go command with the network off. GOFLAGS is set as a whole:
-// what the user or the project put there must not change what is read.
+// runGo runs the go command with the network off.
 func runGo(ctx context.Context, dir string, o Options, env []string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local", "GOVCS=*:off", "GOFLAGS=-mod=readonly")
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local", "GOVCS=*:off")
 	if abs, err := filepath.Abs(dir); err == nil {
 		cmd.Env = append(cmd.Env, "PWD="+abs)
 	}

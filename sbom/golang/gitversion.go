@@ -40,24 +40,18 @@ func tagVersion(c *git.Checkout, modulePath string) (version string, err error) 
 	return version, nil
 }
 
-// highest returns the highest version among tags; "" if there is none. A
-// release comes before a pre-release, as it does for the go command.
+// highest returns the highest version among tags, as the go command chooses when
+// it stamps one; "" if there is none.
 func highest(tags []string, prefix, pathMajor string) string {
-	var release, any string
+	best := ""
 	for _, tag := range tags {
 		v, ok := strings.CutPrefix(tag, prefix)
 		if !ok || semver.Canonical(v) != v || module.IsPseudoVersion(v) || module.CheckPathMajor(v, pathMajor) != nil {
 			continue
 		}
-		if any == "" || semver.Compare(v, any) > 0 {
-			any = v
-		}
-		if semver.Prerelease(v) == "" && (release == "" || semver.Compare(v, release) > 0) {
-			release = v
+		if best == "" || semver.Compare(v, best) > 0 {
+			best = v
 		}
 	}
-	if release != "" {
-		return release
-	}
-	return any
+	return best
 }

@@ -17,7 +17,7 @@ func TestTagVersion(t *testing.T) {
 	}{
 		{"a tag", "example.com/a", "", []string{"v1.2.3", "latest"}, nil, false, false, "v1.2.3"},
 		{"changed since", "example.com/a", "", []string{"v1.2.3"}, nil, false, true, "v1.2.3+dirty"},
-		{"the highest release", "example.com/a", "", []string{"v1.2.3", "v1.10.0", "v1.11.0-rc.1"}, nil, false, false, "v1.10.0"},
+		{"the highest", "example.com/a", "", []string{"v1.2.3", "v1.10.0", "v1.11.0-rc.1"}, nil, false, false, "v1.11.0-rc.1"},
 		{"a pre-release alone", "example.com/a", "", []string{"v1.11.0-rc.1"}, nil, false, false, "v1.11.0-rc.1"},
 		{"another folder's", "example.com/r/app", "app/", []string{"v9.9.9", "lib/v3.0.0", "app/v1.2.3"}, nil, false, false, "v1.2.3"},
 		{"only another folder's", "example.com/r/app", "app/", []string{"v9.9.9"}, []string{"v9.9.9"}, false, false, "v0.0.0-20260102030405-0123456789ab"},

@@ -25,7 +25,7 @@ type listed struct {
 	Module     *listedModule
 
 	CgoFiles, CFiles, CXXFiles, MFiles, FFiles, SwigFiles, SwigCXXFiles, SysoFiles []string
-	CgoLDFLAGS, CgoPkgConfig                                                       []string
+	CgoLDFLAGS, CgoPkgConfig, EmbedFiles                                           []string
 
 	missing string // why its files could not be read
 }

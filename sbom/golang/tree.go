@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type mainModule struct {
 	file      *modfile.File
 
 	version, versionUnknown string // from git
+	gap                     string // why a repository that is there does not tell
+	embedded                []string
 	checkout                *git.Checkout
 }
 
@@ -188,6 +191,12 @@ func (t *tree) finish(b *Build, m *mainModule, env environment, o Options) {
 	if m.checkout != nil {
 		b.Time = m.checkout.Time
 	}
+	if m.gap != "" {
+		b.Gaps = append(b.Gaps, m.gap)
+	}
+	if t.vendor != nil {
+		b.Gaps = append(b.Gaps, "whether the vendor folder's files are those of the modules: they were not compared")
+	}
 	b.GoVersion, b.Toolchain = releaseOf(env.GOVERSION), env.GOVERSION
 	for i := range b.Modules {
 		if b.Modules[i].Path == Std {
@@ -276,9 +285,24 @@ func (t *tree) setVersions(ctx context.Context, packages []listed) {
 			continue
 		}
 		m := byPath[module.Path]
-		m.readVersion(ctx)
-		module.Version = m.version
+		m.embedded = append(m.embedded, packages[i].embedded(m.dir)...)
 	}
+	for i := range packages {
+		if module := packages[i].Module; module != nil && module.Main && byPath[module.Path] != nil {
+			m := byPath[module.Path]
+			m.readVersion(ctx)
+			module.Version = m.version
+		}
+	}
+}
+
+// embedded are the files that a package embeds, by their path in the module.
+func (p *listed) embedded(moduleDir string) []string {
+	var files []string
+	for _, f := range p.EmbedFiles {
+		files = append(files, path.Join(relative(moduleDir, p.Dir), f))
+	}
+	return files
 }
 
 // readVersion takes the module's version from git, once.
@@ -288,9 +312,15 @@ func (m *mainModule) readVersion(ctx context.Context) {
 	}
 	var err error
 	if m.checkout, err = git.Read(ctx, m.dir); err == nil {
+		for _, f := range m.embedded {
+			m.checkout.Changed = m.checkout.Changed || slices.Contains(m.checkout.Untracked, m.checkout.Prefix+f)
+		}
 		m.version, err = tagVersion(m.checkout, m.path)
 	}
 	if err != nil {
 		m.versionUnknown = err.Error()
+		if m.checkout == nil && !errors.Is(err, git.ErrNone) {
+			m.gap = "the version and the time of module " + m.path + ": " + err.Error()
+		}
 	}
 }

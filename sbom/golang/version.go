@@ -35,10 +35,13 @@ func (b *Build) resolveVersion() {
 	}
 }
 
-// linkerVersion finds -X PACKAGE.version=VALUE among the linker's flags, in the
-// main package or in another of the main module.
+// linkerVersion finds the last -X main.version=VALUE among the linker's flags. The
+// linker calls the main package main, whatever its import path is. Whether a
+// variable of another package is in the program, a binary does not say.
 func (b *Build) linkerVersion() (variable, value string) {
 	words := splitQuoted(b.Setting("-ldflags"))
+	set := map[string]string{}
+	var order []string
 	for i, w := range words {
 		w = strings.TrimPrefix(w, "-")
 		var definition string
@@ -53,18 +56,17 @@ func (b *Build) linkerVersion() (variable, value string) {
 			continue
 		}
 		name, v, _ := strings.Cut(definition, "=")
-		dot := strings.LastIndexByte(name, '.')
-		if dot < 0 || !isVersionVariable(name[dot+1:]) || !isVersion(v) {
-			continue
-		}
-		switch pkg := name[:dot]; {
-		case pkg == "main" || pkg == b.Package:
-			return name, canonical(v)
-		case value == "" && (pkg == b.Main.Path || strings.HasPrefix(pkg, b.Main.Path+"/")):
-			variable, value = name, canonical(v)
+		if short, ok := strings.CutPrefix(name, "main."); ok && isVersionVariable(short) {
+			set[name] = v
+			order = append(order, name)
 		}
 	}
-	return variable, value
+	for _, name := range order {
+		if isVersion(set[name]) {
+			return name, canonical(set[name])
+		}
+	}
+	return "", ""
 }
 
 func isVersionVariable(name string) bool {

@@ -82,9 +82,7 @@ func (t *tree) fromSources(env environment, o Options, why string) (packages []l
 	if r.cache.modules == "" {
 		r.cache.modules = env.GOMODCACHE
 	}
-	if err := r.selectVersions(); err != nil {
-		return nil, nil, err
-	}
+	r.selectVersions()
 	if err := r.checkVendor(); err != nil {
 		return nil, nil, err
 	}
@@ -117,25 +115,15 @@ func (t *tree) fromSources(env environment, o Options, why string) (packages []l
 // selectVersions selects the version of each module: the highest that any go.mod
 // requires (go.dev/ref/mod, "minimal version selection"). From go 1.17 on the main
 // module's go.mod lists every module that its packages need, so no other is read.
-func (r *sourceReader) selectVersions() error {
+func (r *sourceReader) selectVersions() {
 	r.required, r.replace = map[string]module.Version{}, map[module.Version]module.Version{}
 	old := false
 	for _, m := range slices.Concat(r.tree.targets, r.tree.others) {
-		for _, rep := range m.file.Replace {
-			r.replace[rep.Old] = rep.New
-			if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
-				r.replace[rep.Old] = module.Version{Path: filepath.Join(m.dir, rep.New.Path)}
-			}
-		}
+		r.addReplaces(m.file.Replace, m.dir)
 		old = old || m.file.Go == nil || version.Compare("go"+m.file.Go.Version, "go1.17") < 0
 	}
 	if r.tree.work != nil {
-		for _, rep := range r.tree.work.Replace {
-			r.replace[rep.Old] = rep.New
-			if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
-				r.replace[rep.Old] = module.Version{Path: filepath.Join(r.tree.workDir, rep.New.Path)}
-			}
-		}
+		r.addReplaces(r.tree.work.Replace, r.tree.workDir) // these win
 	}
 	var todo []module.Version
 	add := func(requires []*modfile.Require) {
@@ -159,7 +147,16 @@ func (r *sourceReader) selectVersions() error {
 		}
 		add(f.Require)
 	}
-	return nil
+}
+
+// addReplaces takes the replacements of a go.mod or go.work that lies in dir.
+func (r *sourceReader) addReplaces(replaces []*modfile.Replace, dir string) {
+	for _, rep := range replaces {
+		r.replace[rep.Old] = rep.New
+		if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
+			r.replace[rep.Old] = module.Version{Path: filepath.Join(dir, rep.New.Path)}
+		}
+	}
 }
 
 // replacement is what a required module is replaced by; ok is false if by nothing.

@@ -158,7 +158,7 @@ func (f *sbomFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.mains, "main", nil, "of a Go module: only this program, ./cmd/x or an import path; may be repeated")
 	flags.StringVar(&f.goos, "goos", "", "of a Go module: the operating system that it is built for")
 	flags.StringVar(&f.goarch, "goarch", "", "of a Go module: the processor that it is built for")
-	flags.StringVar(&f.tags, "tags", "", "of a Go module: build tags, separated by commas")
+	flags.StringVar(&f.tags, "tags", "", "of a Go module: build tags, separated by commas, instead of those in GOFLAGS")
 	flags.StringVar(&f.vendor, "vendor", "", "of a Go binary: the vendor folder it was built with, for licences")
 	flags.BoolVar(&f.skipZips, "no-zip-hashes", false, "do not read Go module zips whole: quicker at first, and without hashes")
 }

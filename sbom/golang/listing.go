@@ -2,7 +2,6 @@ package golang
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // listed is what `go list -json` says about a package, or what was read from its
@@ -60,9 +62,10 @@ func (p *listed) native() []string {
 
 func parseListing(out []byte) ([]listed, error) {
 	var packages []listed
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+	// A *bytes.Buffer is read in place. The go command names each member once.
+	for dec := jsontext.NewDecoder(bytes.NewBuffer(out), jsontext.AllowDuplicateNames(true)); ; {
 		var p listed
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+		if err := json.UnmarshalDecode(dec, &p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, fmt.Errorf("what go list prints: %w", err)

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"sbom/git":        {},
 	"sbom/license":    {},
 	"sbom/golang":     {"sbom/git", "sbom/license"},
-	"sbom/npm":        {"sbom/license"},
+	"sbom/npm":        {},
 	"sbom":            {"sbom/git", "sbom/golang", "sbom/license", "sbom/npm"},
 	"attest":          {},
 	"attest/sigstore": {"attest"},

@@ -45,7 +45,7 @@ type part struct {
 	notes    []string
 }
 
-// nodesOf is all of a part, root first.
+// all lists a part's nodes, root first.
 func (p *part) all() []*node { return slices.Concat([]*node{p.root}, p.programs, p.nodes) }
 
 // seal turns builds into a document. Nodes need no order.

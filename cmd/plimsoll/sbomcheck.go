@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"plimsoll.example/sbom"
@@ -46,7 +47,7 @@ func runSBOMCheck(_ context.Context, io stdio, args []string) error {
 	switch {
 	case flags.NArg() != 1:
 		return usagef("sbom check: expected one FILE, found %d", flags.NArg()).withHint("a folder that is called check is ./check")
-	case !isProfile(f.profile):
+	case !slices.Contains(sbom.Profiles(), f.profile):
 		return usagef("sbom check: --profile: expected one of %s, found %q", strings.Join(sbom.Profiles(), ", "), f.profile)
 	case !(f.min >= 0 && f.min <= 10):
 		return usagef("sbom check: --min: expected a score from 0 to 10, found %v", f.min)
@@ -71,15 +72,6 @@ func runSBOMCheck(_ context.Context, io stdio, args []string) error {
 		return &exitError{code: exit}
 	}
 	return nil
-}
-
-func isProfile(name string) bool {
-	for _, p := range sbom.Profiles() {
-		if p == name {
-			return true
-		}
-	}
-	return false
 }
 
 func checkFile(io stdio, path, profile string) (*sbom.Assessment, error) {

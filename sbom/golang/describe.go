@@ -90,7 +90,7 @@ func (m *Module) concludeFrom(folder string) {
 	} else {
 		c = license.Conclude(texts)
 	}
-	m.License, m.LicenseUnknown, m.LicenseFiles = c.Expression, c.Unknown, c.Files
+	m.License, m.LicenseUnknown = c.Expression, c.Unknown
 }
 
 func folderTexts(folder string) ([]license.Text, error) {

@@ -115,7 +115,6 @@ type Module struct {
 	HashUnknown    string
 	License        string // SPDX expression concluded from its texts
 	LicenseUnknown string
-	LicenseFiles   []string // base names of the texts
 
 	Place string // where it stands: "go.mod", "vendor/PATH"; "" if nowhere
 	Line  int    // in Place, if that is a file with lines

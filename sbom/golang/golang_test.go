@@ -243,6 +243,15 @@ func sameEdges(t *testing.T, got, want *golang.Build) {
 	for _, m := range want.Modules {
 		edges[m.Key()] = m.Edges
 	}
+	files := map[string][]golang.File{want.Main.Path: want.Main.CGo.Files}
+	for _, m := range want.Modules {
+		files[m.Path] = m.CGo.Files
+	}
+	for _, m := range append(got.Modules, got.Main) {
+		if m.Path != golang.Std && !slices.Equal(m.CGo.Files, files[m.Path]) {
+			t.Errorf("%s: expected C files %v, found %v", m.Path, files[m.Path], m.CGo.Files)
+		}
+	}
 	for _, m := range got.Modules {
 		// The standard library's own edges and the main module's version, which git
 		// tells, are left out.

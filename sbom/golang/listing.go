@@ -54,9 +54,12 @@ func (p *listed) resolve(imported string) string {
 	return imported
 }
 
-// native are the package's files in other languages that are linked. C files
-// count only where cgo compiles them.
+// native are the package's files in other languages that are linked. Where cgo is
+// off, only the system objects are.
 func (p *listed) native() []string {
+	if len(p.CgoFiles)+len(p.SwigFiles)+len(p.SwigCXXFiles) == 0 {
+		return p.SysoFiles
+	}
 	return slices.Concat(p.CFiles, p.CXXFiles, p.MFiles, p.FFiles, p.SwigFiles, p.SwigCXXFiles, p.SysoFiles)
 }
 

@@ -355,7 +355,10 @@ func (r *sourceReader) load(name string) *listed {
 	}
 	p.Name, p.Imports = found.Name, found.Imports
 	p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.FFiles = found.CgoFiles, found.CFiles, found.CXXFiles, found.MFiles, found.FFiles
-	p.SwigFiles, p.SwigCXXFiles, p.SysoFiles = found.SwigFiles, found.SwigCXXFiles, found.SysoFiles
+	p.SysoFiles = found.SysoFiles
+	if r.context.CgoEnabled {
+		p.SwigFiles, p.SwigCXXFiles = found.SwigFiles, found.SwigCXXFiles
+	}
 	p.CgoLDFLAGS, p.CgoPkgConfig = found.CgoLDFLAGS, found.CgoPkgConfig
 	return p
 }

@@ -17,9 +17,8 @@ import (
 // by `go mod vendor`).
 type vendored struct {
 	dir      string
-	modules  map[module.Version]bool           // as required
-	replaced map[module.Version]module.Version // as required -> what replaces it
-	packages map[string]module.Version         // import path -> module as required
+	modules  map[module.Version]bool   // as required
+	packages map[string]module.Version // import path -> module as required
 }
 
 // maxModulesTxt bounds vendor/modules.txt.
@@ -45,7 +44,7 @@ func readVendor(dir string) (*vendored, error) {
 }
 
 func (v *vendored) parse(r io.Reader) (err error) {
-	v.modules, v.replaced, v.packages = map[module.Version]bool{}, map[module.Version]module.Version{}, map[string]module.Version{}
+	v.modules, v.packages = map[module.Version]bool{}, map[string]module.Version{}
 	var current module.Version
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -79,13 +78,7 @@ func (v *vendored) header(line string) (module.Version, error) {
 		m.Version = f[1]
 	}
 	if isReplaced {
-		to := strings.Fields(right)
-		switch len(to) {
-		case 1:
-			v.replaced[m] = module.Version{Path: to[0]}
-		case 2:
-			v.replaced[m] = module.Version{Path: to[0], Version: to[1]}
-		default:
+		if to := strings.Fields(right); len(to) != 1 && len(to) != 2 {
 			return m, fmt.Errorf("expected what replaces %s, found %q", m.Path, line)
 		}
 	}

@@ -107,7 +107,7 @@ func (c cache) describe(m *Module) {
 	default:
 		m.SHA256, m.SHA512 = facts.SHA256, facts.SHA512
 	}
-	m.License, m.LicenseUnknown, m.LicenseFiles = facts.License.Expression, facts.License.Unknown, facts.License.Files
+	m.License, m.LicenseUnknown = facts.License.Expression, facts.License.Unknown
 }
 
 // read reads a zip: its own hashes, the dirhash of its files, and its licences.

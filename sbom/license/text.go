@@ -50,9 +50,8 @@ func cutAny(s string, prefixes ...string) (rest string, ok bool) {
 // A Conclusion is what licence texts say. Either Expression is an SPDX expression
 // or Unknown says why there is none.
 type Conclusion struct {
-	Expression string   `json:"expression,omitempty"`
-	Unknown    string   `json:"unknown,omitempty"`
-	Files      []string `json:"files,omitempty"` // names of the texts
+	Expression string `json:"expression,omitempty"`
+	Unknown    string `json:"unknown,omitempty"`
 }
 
 // enough is the share of a text, in percent of its words, that must be a known
@@ -70,7 +69,6 @@ func Conclude(texts []Text) Conclusion {
 	var c Conclusion
 	var operands []string
 	for _, t := range texts {
-		c.Files = append(c.Files, t.Name)
 		found, percent := classify(t.Data)
 		if len(found) == 0 || percent < enough {
 			if c.Unknown == "" {

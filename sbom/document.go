@@ -43,6 +43,8 @@ type part struct {
 	time     time.Time // of the commit
 	gaps     []string
 	notes    []string
+
+	properties []cdx.Property // of the document
 }
 
 // all lists a part's nodes, root first.
@@ -90,6 +92,14 @@ func seal(parts []*part, o Options) (*Document, error) {
 			bom.Metadata.Properties = &[]cdx.Property{}
 		}
 		*bom.Metadata.Properties = append(*bom.Metadata.Properties, cdx.Property{Name: "plimsoll:gap", Value: gap})
+	}
+	for _, p := range parts {
+		if len(p.properties) > 0 {
+			if bom.Metadata.Properties == nil {
+				bom.Metadata.Properties = &[]cdx.Property{}
+			}
+			*bom.Metadata.Properties = append(*bom.Metadata.Properties, p.properties...)
+		}
 	}
 	bom.Components = cmp.Or(components(nodes), &[]cdx.Component{})
 	all := []*node{root}

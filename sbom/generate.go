@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"plimsoll.example/sbom/git"
 	"plimsoll.example/sbom/golang"
 	"plimsoll.example/sbom/license"
 	"plimsoll.example/sbom/npm"
@@ -29,8 +27,10 @@ type Options struct {
 	License      string         // of what was built, an SPDX expression; "": what its texts say
 	Name         string         // of several builds together
 	Version      string         // of what was built; "": what the build says; of several together, and of those that say none
+	All          bool           // every build in the trees below the paths
 	Artifact     *Artifact      // what was built from the path, where that is another file
 	Go           golang.Options // how Go builds are read
+	NPM          npm.Options    // how JavaScript builds are read
 
 	several bool // paths
 }
@@ -45,11 +45,12 @@ type Artifact struct {
 }
 
 // ErrUnknown reports a path that is no kind of build this package reads.
-var ErrUnknown = errors.New("expected a Go module, a Go binary, or an npm project with a package-lock.json")
+var ErrUnknown = errors.New("expected a Go module, a Go binary, or a JavaScript project with a lockfile or node_modules")
 
 // Generate reads the builds at the paths and returns one document. A path is a
-// directory with a go.mod, a go.work or a lockfile, one of these files, or a Go
-// binary. A directory with several is an error that says how to choose.
+// directory with a go.mod, a go.work, a lockfile of npm, yarn, pnpm or bun, or with
+// node_modules; one of these; or a Go binary. A directory with several is an error
+// that says how to choose, unless all were asked for.
 func Generate(ctx context.Context, paths []string, o Options) (*Document, error) {
 	if o.SpecVersion != "" && o.SpecVersion != "1.6" && o.SpecVersion != "1.7" {
 		return nil, fmt.Errorf("writing SBOM: expected CycloneDX 1.6 or 1.7, found %q", o.SpecVersion)
@@ -65,6 +66,13 @@ func Generate(ctx context.Context, paths []string, o Options) (*Document, error)
 	}
 	o.several = len(paths) > 1
 	var parts []*part
+	if o.All {
+		var err error
+		if paths, err = findAll(ctx, paths); err != nil {
+			return nil, err
+		}
+		o.several = len(paths) > 1
+	}
 	for _, path := range paths {
 		found, err := readPath(ctx, path, o)
 		if err != nil {
@@ -84,6 +92,9 @@ func readPath(ctx context.Context, path string, o Options) ([]*part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading build: %w", err)
 	}
+	if info.IsDir() && filepath.Base(path) == npm.NodeModules {
+		return readNPM(ctx, filepath.Dir(path), npm.NodeModules, o)
+	}
 	if info.IsDir() {
 		return readFolder(ctx, path, o)
 	}
@@ -96,40 +107,14 @@ func readPath(ctx context.Context, path string, o Options) ([]*part, error) {
 		return readModule(ctx, filepath.Dir(path), o)
 	case base == "go.work":
 		return readWorkspace(ctx, path, o)
-	case slices.Contains(npm.LockfileNames, base):
-		return readNPM(ctx, path, o)
+	case slices.Contains(npm.LockfileNames(), base):
+		return readNPM(ctx, filepath.Dir(path), base, o)
 	}
 	found, err := readBinary(ctx, path, o)
 	if errors.Is(err, golang.ErrNotGo) {
 		return nil, fmt.Errorf("reading build %q: %w: %w", path, ErrUnknown, err)
 	}
 	return found, err
-}
-
-func readFolder(ctx context.Context, dir string, o Options) ([]*part, error) {
-	var found []string
-	for _, name := range append([]string{"go.mod", "go.work"}, npm.LockfileNames...) {
-		_, err := os.Stat(filepath.Join(dir, name))
-		switch {
-		case err == nil:
-			found = append(found, name)
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("reading build %q: %w", dir, err)
-		}
-	}
-	// npm prefers the shrinkwrap where there are both, and a folder with a go.mod is
-	// that module; its go.work can be named.
-	if slices.Equal(found, npm.LockfileNames) || (len(found) == 2 && found[0] == "go.mod" && found[1] == "go.work") {
-		found = found[:1]
-	}
-	switch {
-	case len(found) == 0:
-		return nil, fmt.Errorf("reading build %q: %w, found neither", dir, ErrUnknown)
-	case len(found) > 1:
-		return nil, fmt.Errorf("reading build %q: it is several builds; name one: %s or %s",
-			dir, filepath.Join(dir, found[0]), filepath.Join(dir, found[1]))
-	}
-	return readPath(ctx, filepath.Join(dir, found[0]), o)
 }
 
 func readModule(ctx context.Context, dir string, o Options) ([]*part, error) {
@@ -184,32 +169,6 @@ func readBinary(ctx context.Context, path string, o Options) ([]*part, error) {
 	}
 	o.setVersion(build)
 	return []*part{goPart(build, artifact)}, nil
-}
-
-func readNPM(ctx context.Context, path string, o Options) ([]*part, error) {
-	// Before it is opened: a pipe or a device could be read for ever.
-	if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || info.Size() > npm.MaxLockfile) {
-		return nil, fmt.Errorf("reading lockfile %q: expected a file of at most %d bytes, found %s of %d", path, npm.MaxLockfile, info.Mode(), info.Size())
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading build: %w", err)
-	}
-	project, err := npm.ParseLockfile(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if root := project.Packages[0]; o.Version != "" && (!o.several || root.Version == "") {
-		project.Packages[0].Version = o.Version
-	}
-	p := npmPart(project)
-	addProperty(&p.root.component, logical, "true")
-	if o.Time.IsZero() {
-		if head, err := git.Head(ctx, filepath.Dir(path)); err == nil {
-			p.time = head.Time
-		}
-	}
-	return []*part{p}, nil
 }
 
 // IsLicense says whether s can be [Options.License].

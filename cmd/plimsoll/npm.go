@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
@@ -164,14 +165,16 @@ func runNPMProject(ctx context.Context, io stdio, f npmFlags, path string) error
 func readLockfile(path string) (*lockfile.Project, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		for _, name := range lockfile.LockfileNames {
-			file := filepath.Join(path, name)
-			if _, err = os.Stat(file); err == nil {
-				path = file
+		for _, name := range lockfile.LockfileNames() {
+			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+				path = filepath.Join(path, name)
 				break
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				return nil, failed(err)
 			}
+		}
+		if info, err = os.Stat(path); err == nil && info.IsDir() {
+			err = fmt.Errorf("%q: expected one of %s, found none", path, strings.Join(lockfile.LockfileNames(), ", "))
 		}
 	}
 	if err != nil {
@@ -183,7 +186,11 @@ func readLockfile(path string) (*lockfile.Project, error) {
 	} else if err != nil {
 		return nil, failed(fmt.Errorf("reading lockfile: %w", err))
 	}
-	project, err := lockfile.ParseLockfile(data)
+	name := filepath.Base(path)
+	if !slices.Contains(lockfile.LockfileNames(), name) {
+		name = "package-lock.json" // whatever it is called, it is npm's
+	}
+	project, err := lockfile.ParseLockfile(name, data)
 	if err != nil {
 		return nil, (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("npm install --package-lock-only writes it anew; look at what changed")
 	}

@@ -22,9 +22,13 @@ import (
 const sbomHelp = `Usage: plimsoll sbom [-o FILE] [PATH...]
        plimsoll sbom check FILE
 
-Writes a CycloneDX SBOM of the builds at PATH: a directory with a go.mod, a go.work
-or a package-lock.json, one of these files, or a Go binary. The default is the
-current directory. Several PATHs make one document. Nothing is fetched.
+Writes a CycloneDX SBOM of the builds at PATH: a directory with a go.mod, a go.work,
+a lockfile of npm, yarn, pnpm or bun, or with node_modules; one of these; or a Go
+binary. The default is the current directory. Several PATHs make one document, as
+does --all with every build in the tree. Nothing is fetched or run.
+
+Where packages are installed beside a lockfile, their files tell licences, authors
+and scripts, and are compared with the lockfile; what differs is said.
 
 SOURCE_DATE_EPOCH sets the document's time; without it, it is that of the commit,
 or none. Who made the SBOM and what it is about comes from flags, or from
@@ -41,6 +45,7 @@ What Go module zips and licence texts tell is kept in the user's cache folder.
 Examples:
   plimsoll sbom . -o app.cdx.json
   plimsoll sbom ./app --version v1.2.3
+  plimsoll sbom ./web --omit dev --bundle dist/meta.json
   plimsoll sbom . --main ./cmd/server --goos linux --goarch arm64 --tags netgo
 `
 
@@ -50,7 +55,8 @@ type sbomFlags struct {
 	authors                             []string
 	goos, goarch, tags, vendor          string
 	mains                               []string
-	skipZips                            bool
+	skipZips, all, lockfileOnly         bool
+	omit                                []string
 }
 
 func runSBOM(ctx context.Context, io stdio, args []string) error {
@@ -104,7 +110,7 @@ func (f *sbomFlags) check(paths []string, out string) error {
 	if f.goarch != "" && !slices.Contains(platforms.arch, f.goarch) {
 		return usagef("sbom: --goarch: expected one of %s, found %q", strings.Join(platforms.arch, ", "), f.goarch)
 	}
-	if len(paths) == 1 && f.name != "" {
+	if len(paths) == 1 && f.name != "" && !f.all {
 		info, err := os.Stat(filepath.Join(paths[0], "go.work"))
 		if isWork := filepath.Base(paths[0]) == "go.work" || (err == nil && info.Mode().IsRegular()); !isWork {
 			return usagef("sbom: --name is what several PATHs are called together, found one").withHint("one build has the name that its project gives it")
@@ -122,17 +128,13 @@ func (f *sbomFlags) check(paths []string, out string) error {
 	return nil
 }
 
-// hasLockfile says whether a path is an npm lockfile or a folder with one.
+// hasLockfile says whether a path is a lockfile or a folder with one.
 func hasLockfile(path string) bool {
-	for _, name := range npm.LockfileNames {
-		if filepath.Base(path) == name {
-			return true
-		}
-		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-			return true
-		}
+	if slices.Contains(npm.LockfileNames(), filepath.Base(path)) {
+		return true
 	}
-	return false
+	found, err := npm.Find(os.DirFS(path))
+	return err == nil && len(found) > 0
 }
 
 // sayGaps says what is not known.
@@ -160,6 +162,9 @@ func (f *sbomFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.goarch, "goarch", "", "of a Go module: the processor that it is built for")
 	flags.StringVar(&f.tags, "tags", "", "of a Go module: build tags, separated by commas, instead of those in GOFLAGS")
 	flags.StringVar(&f.vendor, "vendor", "", "of a Go binary: the vendor folder it was built with, for licences")
+	flags.BoolVar(&f.all, "all", false, "every build in the trees below PATH")
+	flags.StringSliceVar(&f.omit, "omit", nil, "of a JavaScript project: leave out what is needed by these dependencies only: dev, optional, peer")
+	flags.BoolVar(&f.lockfileOnly, "lockfile-only", false, "of a JavaScript project: do not look into node_modules")
 	flags.BoolVar(&f.skipZips, "no-zip-hashes", false, "do not read Go module zips whole: quicker at first, and without hashes")
 }
 
@@ -168,7 +173,8 @@ func (f *sbomFlags) add(flags *pflag.FlagSet) {
 func (f *sbomFlags) options(path string) (sbom.Options, error) {
 	o := sbom.Options{
 		Tool: sbom.Tool{Name: "plimsoll", Version: version()},
-		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random",
+		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random", All: f.all,
+		NPM: npm.Options{LockfileOnly: f.lockfileOnly, Omit: f.omit},
 		Go: golang.Options{
 			GOOS: f.goos, GOARCH: f.goarch, Main: f.mains, ModCache: moduleCache(), Facts: factsFolder(),
 			Vendor: f.vendor, SkipZips: f.skipZips, GoWork: os.Getenv("GOWORK"),
@@ -176,6 +182,11 @@ func (f *sbomFlags) options(path string) (sbom.Options, error) {
 	}
 	if f.tags != "" {
 		o.Go.Tags = strings.Split(f.tags, ",")
+	}
+	for _, kind := range f.omit {
+		if !slices.Contains(npm.OmitKinds(), kind) {
+			return o, usagef("sbom: --omit: expected %s, found %q", strings.Join(npm.OmitKinds(), ", "), kind)
+		}
 	}
 	if f.spec != "" && f.spec != "1.6" && f.spec != "1.7" {
 		return o, usagef("sbom: --spec-version: expected 1.6 or 1.7, found %q", f.spec)
@@ -248,7 +259,9 @@ func generate(ctx context.Context, paths []string, options sbom.Options) (*sbom.
 	doc, err := sbom.Generate(ctx, paths, options)
 	switch {
 	case errors.Is(err, sbom.ErrUnknown):
-		return nil, failed(err).withHint("name the folder that has the go.mod or the package-lock.json, or the binary itself")
+		return nil, failed(err).withHint("name the folder that has the go.mod or the lockfile, or the binary itself")
+	case errors.Is(err, sbom.ErrSeveral):
+		return nil, failed(err).withHint("or make one document of all of them with --all")
 	case errors.Is(err, os.ErrNotExist):
 		return nil, failed(err).withHint("check the path")
 	case err != nil:

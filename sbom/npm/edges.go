@@ -18,7 +18,7 @@ func (p *Project) connect(i int, item *lockItem, index map[string]int, names map
 	}
 	seen := make(map[string]bool, len(item.Dependencies))
 	buf := make([]byte, 0, 256)
-	add := func(deps map[string]string, kind EdgeKind, mayLack func(string) bool) {
+	add := func(deps map[string]string, kind EdgeKind, mayLack bool) {
 		for name, spec := range deps {
 			if seen[name] {
 				continue
@@ -32,25 +32,25 @@ func (p *Project) connect(i int, item *lockItem, index map[string]int, names map
 				if p.Packages[to].IsLink {
 					to = p.Packages[to].Link
 				}
-				pkg.Edges = append(pkg.Edges, Edge{Name: name, Spec: spec, Kind: kind, To: to})
-			} else if !mayLack(name) {
+				pkg.Edges = append(pkg.Edges, Edge{Name: name, Spec: spec, Kind: kind, To: to,
+					Optional: kind == EdgePeer && item.PeerDependenciesMeta[name]})
+			} else if !mayLack {
 				p.Missing = append(p.Missing, MissingEdge{From: i, Name: name, Spec: spec})
 			}
 		}
 	}
-	always := func(string) bool { return true }
-	never := func(string) bool { return false }
+	const mayLack, mustLie = true, false
 	// npm lists optional dependencies under dependencies too; optional wins
 	// (package.json, "optionalDependencies").
-	add(item.OptionalDependencies, EdgeOptional, always)
-	add(item.Dependencies, EdgeProd, never)
+	add(item.OptionalDependencies, EdgeOptional, mayLack)
+	add(item.Dependencies, EdgeProd, mustLie)
 	if !inNodeModules(pkg.Place) {
 		// The project's own and its workspaces': nobody else's are installed.
-		add(item.DevDependencies, EdgeDev, never)
+		add(item.DevDependencies, EdgeDev, mustLie)
 	}
 	// A peer may lie nowhere: npm leaves conflicts of peers to the user
 	// (legacy-peer-deps), and optional peers to whoever wants them.
-	add(item.PeerDependencies, EdgePeer, always)
+	add(item.PeerDependencies, EdgePeer, mayLack)
 	slices.SortFunc(pkg.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
 }
 

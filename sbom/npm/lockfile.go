@@ -1,10 +1,11 @@
 package npm
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -17,92 +18,17 @@ const MaxLockfile = 64 << 20
 // maxPlace bounds a place, so that looking upwards from it ends soon.
 const maxPlace = 4096
 
-// Names of the lockfiles that are read, in npm's order of preference.
-var LockfileNames = []string{"npm-shrinkwrap.json", "package-lock.json"}
-
-// A Project is what a lockfile says. Packages[0] is the project itself; the rest
-// is sorted by place.
-type Project struct {
-	LockfileVersion int
-	Packages        []Package
-	Missing         []MissingEdge // required packages that lie nowhere
-}
-
-// A Package is one place in a lockfile.
-type Package struct {
-	Place      string // "", "node_modules/a", "packages/b"
-	Name       string // the package's own name, also under an alias
-	Version    string
-	Resolved   string // where it was fetched from; "" if the lockfile leaves it out
-	Integrity  string // SRI
-	License    string // as written: an SPDX expression, or anything
-	Source     Source
-	Dev        bool // reachable through dev dependencies only
-	Optional   bool // may be absent
-	Peer       bool
-	Bundled    bool // said to come in another package's tarball
-	Bundler    int  // index of the package whose tarball it can lie in; 0: there is none
-	IsLink     bool // the place stands for another
-	Link       int  // index of that one
-	Extraneous bool // installed, and required by nothing
-
-	HasInstallScript bool
-	Deprecated       string
-
-	Edges []Edge // sorted by name
-}
-
-// A Source says where a package comes from.
-type Source int
-
-// The sources. The zero value vouches for nothing.
-const (
-	SourceUnknown   Source = iota
-	SourceRegistry         // a registry's tarball
-	SourceTarball          // a tarball somewhere else
-	SourceGit              // a git commit
-	SourceFile             // a tarball or folder on disk
-	SourceWorkspace        // part of the project
-)
-
-func (s Source) String() string {
-	return [...]string{"unknown source", "registry", "remote tarball", "git", "file", "workspace"}[s]
-}
-
-// An Edge is a dependency that was found.
-type Edge struct {
-	Name string // as required: an alias where there is one
-	Spec string // as required
-	Kind EdgeKind
-	To   int // index in Packages, never a link
-}
-
-// A MissingEdge is a required dependency that lies nowhere.
-type MissingEdge struct {
-	From       int
-	Name, Spec string
-}
-
-// An EdgeKind says which field of package.json an edge comes from.
-type EdgeKind int
-
-// The kinds of edges.
-const (
-	EdgeProd EdgeKind = iota
-	EdgeDev
-	EdgeOptional
-	EdgePeer
-	EdgeWorkspace
-)
-
 // lockfile is the JSON of package-lock.json (npm docs, "package-lock.json").
 type lockfile struct {
 	Name            string               `json:"name"`
 	Version         string               `json:"version"`
 	LockfileVersion int                  `json:"lockfileVersion"`
 	Packages        map[string]*lockItem `json:"packages"`
+
+	Nested jsontext.Value `json:"dependencies"` // version 1; 2 repeats them
 }
 
+// lockItem is one place; package.json has the same fields, and a few more.
 type lockItem struct {
 	Name                 string            `json:"name"`
 	Version              string            `json:"version"`
@@ -123,6 +49,9 @@ type lockItem struct {
 	DevDependencies      map[string]string `json:"devDependencies"`
 	OptionalDependencies map[string]string `json:"optionalDependencies"`
 	PeerDependencies     map[string]string `json:"peerDependencies"`
+	PeerDependenciesMeta peersMeta         `json:"peerDependenciesMeta"`
+	Engines              stringMap         `json:"engines"`
+	Funding              addresses         `json:"funding"`
 	BundleDependencies   jsontext.Value    `json:"bundleDependencies"`
 }
 
@@ -155,28 +84,23 @@ func (f *flexible) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// ParseLockfile reads a package-lock.json or npm-shrinkwrap.json of version 2 or
-// 3. Duplicate keys and trailing data are errors.
-func ParseLockfile(data []byte) (*Project, error) {
-	if len(data) > MaxLockfile {
-		return nil, fmt.Errorf("reading lockfile: expected at most %d bytes, found %d", MaxLockfile, len(data))
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	for _, marker := range []string{"<<<<<<< ", ">>>>>>> "} {
-		if bytes.HasPrefix(data, []byte(marker)) || bytes.Contains(data, []byte("\n"+marker)) {
-			return nil, errors.New("reading lockfile: it has merge conflict markers; resolve them with: npm install --package-lock-only")
-		}
-	}
+// parsePackageLock reads a package-lock.json or npm-shrinkwrap.json of version 1,
+// 2 or 3. Duplicate keys and trailing data are errors.
+func parsePackageLock(data []byte, folders manifests) (*Project, error) {
 	var lock lockfile
 	if err := jsonv2.Unmarshal(data, &lock); err != nil {
-		var odd *jsonv2.SemanticError
-		if errors.As(err, &odd) {
-			return nil, fmt.Errorf("reading lockfile: at %.200q: JSON that no npm writes there (%s)", string(odd.JSONPointer), odd.JSONKind)
-		}
-		return nil, fmt.Errorf("reading lockfile: %w", err)
+		return nil, lockfileError(err)
 	}
-	if lock.LockfileVersion != 2 && lock.LockfileVersion != 3 {
-		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 2 or 3, found %d; npm 7 and later write them", lock.LockfileVersion)
+	var gaps []string
+	switch lock.LockfileVersion {
+	case 1:
+		var err error
+		if gaps, err = unnest(&lock, folders); err != nil {
+			return nil, err
+		}
+	case 2, 3:
+	default:
+		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 1, 2 or 3, found %d; npm install --package-lock-only writes 3", lock.LockfileVersion)
 	}
 	for place, item := range lock.Packages {
 		if item == nil {
@@ -190,13 +114,34 @@ func ParseLockfile(data []byte) (*Project, error) {
 	if root.Link {
 		return nil, errors.New(`reading lockfile: the entry "" for the project is a link`)
 	}
-	if root.Name == "" {
-		root.Name = lock.Name
+	root.Name, root.Version = cmp.Or(root.Name, lock.Name), cmp.Or(root.Version, lock.Version)
+	p, err := build(lock)
+	if err != nil {
+		return nil, err
 	}
-	if root.Version == "" {
-		root.Version = lock.Version
+	p.Format.Version = strconv.Itoa(lock.LockfileVersion)
+	p.Gaps = gaps
+	if lock.LockfileVersion == 1 {
+		p.lackPeers("package-lock.json of version 1")
+		if len(gaps) > 0 && folders.files == nil {
+			p.Packages[0].EdgesUnknown = "package.json, which says what the project requires, was not read"
+		}
 	}
-	return build(lock)
+	return p, nil
+}
+
+// lockfileError says where JSON is not what a package manager writes.
+func lockfileError(err error) error {
+	var odd *jsonv2.SemanticError
+	if errors.As(err, &odd) {
+		return fmt.Errorf("reading lockfile: at %.200q: JSON that no package manager writes there (%s)", string(odd.JSONPointer), odd.JSONKind)
+	}
+	return fmt.Errorf("reading lockfile: %w", err)
+}
+
+// lackPeers notes that a format does not say which peers packages have.
+func (p *Project) lackPeers(format string) {
+	p.PeersUnknown = format + " does not hold peer dependencies"
 }
 
 // build turns places into packages with edges.
@@ -213,7 +158,7 @@ func build(lock lockfile) (*Project, error) {
 	for i, place := range places {
 		index[place] = i
 	}
-	p := &Project{LockfileVersion: lock.LockfileVersion, Packages: make([]Package, len(places))}
+	p := &Project{Packages: make([]Package, len(places)), Placed: true}
 	for i, place := range places {
 		p.Packages[i] = describe(place, lock.Packages[place])
 	}
@@ -274,6 +219,7 @@ func describe(place string, item *lockItem) Package {
 		Resolved: string(item.Resolved), Integrity: item.Integrity, License: string(item.License),
 		Dev: item.Dev, Optional: item.Optional || item.DevOptional, Peer: item.Peer, Bundled: item.InBundle, Extraneous: item.Extraneous,
 		HasInstallScript: item.HasInstallScript, Deprecated: string(item.Deprecated),
+		Engines: item.Engines.pairs(), Funding: item.Funding,
 	}
 }
 

@@ -79,7 +79,7 @@ func TestEdgesAgainstOracle(t *testing.T) {
 			if err := json.Unmarshal(data, &o); err != nil {
 				t.Fatal(err)
 			}
-			p, err := npm.ParseLockfile(data)
+			p, err := npm.ParseLockfile("package-lock.json", data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestEdgesAgainstOracle(t *testing.T) {
 // TestNearestWins: a nested version is found before the one above it, a folder
 // called my_node_modules is no node_modules, and a workspace sees its own first.
 func TestNearestWins(t *testing.T) {
-	p, err := npm.ParseLockfile([]byte(`{"name":"r","lockfileVersion":3,"packages":{
+	p, err := npm.ParseLockfile("package-lock.json", []byte(`{"name":"r","lockfileVersion":3,"packages":{
 		"": {"dependencies":{"a":"1","b":"1"},"workspaces":{"packages":["./my_*/"]}},
 		"node_modules/a": {"version":"1.0.0","dependencies":{"b":"2"}},
 		"node_modules/a/node_modules/b": {"version":"2.0.0","dependencies":{"c":"1"}},
@@ -149,7 +149,7 @@ func TestNearestWins(t *testing.T) {
 // folder keeps its scope, only what the project lists is a workspace, and a
 // project may require itself.
 func TestFolders(t *testing.T) {
-	p, err := npm.ParseLockfile([]byte(`{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{
+	p, err := npm.ParseLockfile("package-lock.json", []byte(`{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{
 		"": {"name":"r","dependencies":{"r":"file:.","out":"file:../out"},"workspaces":["packages/**"]},
 		"node_modules/ms": {"version":"1.0.0"},
 		"node_modules/r": {"resolved":"","link":true},
@@ -182,13 +182,13 @@ func TestFolders(t *testing.T) {
 	if len(p.Missing) != 1 || p.Missing[0].Name != "ms" {
 		t.Errorf("missing: %+v", p.Missing)
 	}
-	if _, err := npm.ParseLockfile([]byte(`{"lockfileVersion":3,"packages":{"":{"link":true,"resolved":"node_modules/a"},"node_modules/a":{"version":"1.0.0"}}}`)); err == nil {
+	if _, err := npm.ParseLockfile("package-lock.json", []byte(`{"lockfileVersion":3,"packages":{"":{"link":true,"resolved":"node_modules/a"},"node_modules/a":{"version":"1.0.0"}}}`)); err == nil {
 		t.Error("a project that is a link: accepted")
 	}
 }
 
 func TestSources(t *testing.T) {
-	p, err := npm.ParseLockfile([]byte(`{"name":"r","lockfileVersion":3,"packages":{
+	p, err := npm.ParseLockfile("package-lock.json", []byte(`{"name":"r","lockfileVersion":3,"packages":{
 		"": {"dependencies":{"tar":"https://example.com/tar.tgz","reg":"1","git":"github:a/b","file":"file:x.tgz","bare":"1","alias":"npm:real@1"}},
 		"node_modules/tar": {"version":"1.0.0","resolved":"https://example.com/tar.tgz","integrity":"sha512-AA=="},
 		"node_modules/reg": {"version":"1.0.0","resolved":"https://registry.example/reg/-/reg-1.0.0.tgz","integrity":"sha512-AA=="},
@@ -226,7 +226,7 @@ func FuzzParseLockfile(f *testing.F) {
 	f.Add(data[:2000])
 	f.Add([]byte(`{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","link":true,"resolved":"x"},"x":{}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := npm.ParseLockfile(data)
+		p, err := npm.ParseLockfile("package-lock.json", data)
 		if err != nil {
 			return
 		}

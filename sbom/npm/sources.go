@@ -25,18 +25,29 @@ func (p *Project) settleSources() {
 			if resolved == "" && pkg.Integrity == "" {
 				pkg.Source = SourceWorkspace
 			} // else it says that it was fetched, which no folder of the project is
-		case strings.HasPrefix(resolved, "git+") || strings.HasPrefix(resolved, "git:") || strings.HasPrefix(resolved, "git@"):
-			pkg.Source = SourceGit
-		case strings.HasPrefix(resolved, "file:"):
-			pkg.Source = SourceFile
-		case isURL(resolved) && !pkg.registryAddress():
-			pkg.Source = SourceTarball
-		case isURL(resolved) || (resolved == "" && pkg.Version != ""):
-			// npm leaves the address out with omit-lockfile-registry-resolved, and
-			// for bundled packages.
-			pkg.Source = SourceRegistry
+		default:
+			pkg.Source = pkg.fetchedFrom()
 		}
 	}
+}
+
+// fetchedFrom says where a package comes from that is no folder of the project, by
+// its address.
+func (pkg *Package) fetchedFrom() Source {
+	resolved := pkg.Resolved
+	switch {
+	case strings.HasPrefix(resolved, "git+") || strings.HasPrefix(resolved, "git:") || strings.HasPrefix(resolved, "git@"):
+		return SourceGit
+	case strings.HasPrefix(resolved, "file:"):
+		return SourceFile
+	case isURL(resolved) && !pkg.registryAddress():
+		return SourceTarball
+	case isURL(resolved) || (resolved == "" && pkg.Version != ""):
+		// npm leaves the address out with omit-lockfile-registry-resolved, and
+		// for bundled packages.
+		return SourceRegistry
+	}
+	return SourceUnknown
 }
 
 // registryAddress says whether a package's address has the form that registries

@@ -362,7 +362,7 @@ func TestLockfileCannotHide(t *testing.T) {
 		"a folder that was fetched":            {`"":{},"lib":{"name":"sigstore","version":"2.3.1","resolved":"https://registry.example/s.tgz","integrity":"` + pkg.Integrity + `"}`, "lib", npm.Denied, verify.CodeNotFromRegistry},
 	} {
 		t.Run(name, func(t *testing.T) {
-			project, err := lockfile.ParseLockfile([]byte(`{"lockfileVersion":3,"packages":{` + c.packages + `}}`))
+			project, err := lockfile.ParseLockfile("package-lock.json", []byte(`{"lockfileVersion":3,"packages":{`+c.packages+`}}`))
 			if err != nil {
 				t.Fatal(err)
 			}

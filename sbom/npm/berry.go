@@ -1,0 +1,360 @@
+package npm
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// berryEntry is a package in a yarn.lock of yarn 2 and later. Its key lists the
+// descriptors (NAME@RANGE) that it meets; its resolution is the locator. The
+// dependencies of a workspace include those for development.
+type berryEntry struct {
+	Version              string            `yaml:"version"`
+	Resolution           string            `yaml:"resolution"`
+	Dependencies         map[string]string `yaml:"dependencies"`
+	PeerDependencies     map[string]string `yaml:"peerDependencies"`
+	DependenciesMeta     berryMeta         `yaml:"dependenciesMeta"`
+	PeerDependenciesMeta berryMeta         `yaml:"peerDependenciesMeta"`
+	Checksum             string            `yaml:"checksum"`
+}
+
+type berryMeta map[string]struct {
+	Optional bool `yaml:"optional"`
+}
+
+// berry resolves the descriptors of a yarn.lock.
+type berry struct {
+	*graph
+	entries     []*berryEntry    // of Packages; nil for the project where it has none
+	descriptors map[string]int   // NAME@RANGE
+	bound       map[string][]int // NAME@RANGE of a descriptor that is bound to a workspace
+	patched     map[string]int   // by what yarn's own patches are applied to
+	named       map[string][]int
+	overrides   []resolution
+	manifests   map[int]*manifest // of the project's folders
+}
+
+func parseBerry(data []byte, folders manifests) (*Project, error) {
+	var lock map[string]*berryEntry
+	if err := yaml.Unmarshal(data, &lock); err != nil {
+		return nil, fmt.Errorf("reading lockfile: %w", err)
+	}
+	metadata := lock["__metadata"]
+	if metadata == nil || metadata.Version == "" {
+		return nil, fmt.Errorf("reading lockfile: expected a version in __metadata, found none")
+	}
+	delete(lock, "__metadata")
+	b := &berry{
+		graph: newGraph(), entries: []*berryEntry{nil}, descriptors: map[string]int{}, bound: map[string][]int{},
+		patched: map[string]int{}, named: map[string][]int{}, manifests: map[int]*manifest{},
+	}
+	b.Format.Version = metadata.Version
+	if root, err := folders.read(""); err == nil {
+		b.overrides = parseResolutions(folders)
+		b.manifests[0] = root
+	}
+	for _, key := range sortedKeys(lock) {
+		if err := b.addEntry(key, lock[key]); err != nil {
+			return nil, err
+		}
+	}
+	if b.entries[0] == nil {
+		return nil, fmt.Errorf(`reading lockfile: expected an entry "NAME@workspace:." for the project, found none`)
+	}
+	b.readFolders(folders)
+	for i, e := range b.entries {
+		b.connect(i, e)
+	}
+	b.settlePeers()
+	b.dropUnpatched()
+	return b.finish()
+}
+
+// addEntry adds the package of one entry.
+func (b *berry) addEntry(key string, e *berryEntry) error {
+	if e == nil {
+		return fmt.Errorf("reading lockfile: entry %.200q is null", key)
+	}
+	name, reference, ok := cutSpec(e.Resolution)
+	if !ok {
+		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", key, e.Resolution)
+	}
+	i := 0
+	if place, ok := strings.CutPrefix(reference, "workspace:"); !ok {
+		i = b.add(berryPackage(key, name, reference, e))
+		b.entries = append(b.entries, e)
+	} else if place = path.Clean(place); place == "." {
+		b.Packages[0].Name, b.entries[0] = name, e
+	} else {
+		i = b.addFolder(place, name)
+		b.entries = append(b.entries, e)
+	}
+	for descriptor := range strings.SplitSeq(key, ", ") {
+		if _, again := b.descriptors[descriptor]; again {
+			return fmt.Errorf("reading lockfile: two entries for %.200q", descriptor)
+		}
+		b.descriptors[descriptor] = i
+		of, spec, _ := cutSpec(descriptor)
+		if unbound, _, ok := strings.Cut(descriptor, "::"); ok {
+			b.bound[unbound] = append(b.bound[unbound], i)
+		}
+		if source, patch, ok := cutPatch(spec); ok && strings.Contains(patch, "builtin<") {
+			b.patched[source] = i
+		}
+		if list := b.named[of]; !slices.Contains(list, i) {
+			b.named[of] = append(list, i)
+		}
+	}
+	return nil
+}
+
+// cutPatch takes apart "patch:NAME@RANGE#PATCH", in which the descriptor is
+// encoded.
+func cutPatch(reference string) (source, patch string, ok bool) {
+	reference, ok = strings.CutPrefix(reference, "patch:")
+	if !ok {
+		return "", "", false
+	}
+	source, patch, _ = strings.Cut(reference, "#")
+	if decoded, err := url.PathUnescape(source); err == nil {
+		source = decoded
+	}
+	patch, _, _ = strings.Cut(patch, "::")
+	return source, patch, true
+}
+
+// berryPackage describes a package that is no folder of the project, by its
+// locator's reference: npm:VERSION, an address, file:..., patch:....
+func berryPackage(key, name, reference string, e *berryEntry) Package {
+	p := Package{Place: key, Name: name, Version: e.Version, Checksum: e.Checksum}
+	for {
+		source, patch, ok := cutPatch(reference)
+		if !ok {
+			break
+		}
+		p.Patch = strings.Trim(p.Patch+" "+patch, " ")
+		_, reference, _ = cutSpec(source)
+	}
+	reference, binding, _ := strings.Cut(reference, "::")
+	address, fragment, _ := strings.Cut(reference, "#")
+	switch scheme, rest, _ := strings.Cut(reference, ":"); {
+	case scheme == "npm":
+		p.Source = SourceRegistry
+		if values, err := url.ParseQuery(binding); err == nil && values.Get("__archiveUrl") != "" {
+			p.Resolved = values.Get("__archiveUrl")
+			p.Source = p.fetchedFrom()
+		}
+	case strings.HasPrefix(fragment, "commit="):
+		p.Source = SourceGit
+		if !strings.HasPrefix(address, "git") {
+			address = "git+" + address
+		}
+		p.Resolved = address + "#" + strings.TrimPrefix(fragment, "commit=")
+	case scheme == "http" || scheme == "https":
+		p.Source, p.Resolved = SourceTarball, reference
+	case scheme == "file":
+		p.Source, p.Resolved = SourceFile, "file:"+strings.TrimPrefix(strings.TrimPrefix(address, "file:"), "./")
+	case scheme == "link" || scheme == "portal":
+		p.Source, p.Resolved = SourceFile, "file:"+strings.TrimPrefix(rest, "./")
+	}
+	if p.Version == "0.0.0-use.local" {
+		p.Version = ""
+	}
+	return p
+}
+
+// readFolders reads what the project's folders say of themselves; without it, it
+// is not known which of their dependencies are for development.
+func (b *berry) readFolders(folders manifests) {
+	var unread []string
+	for _, place := range sortedKeys(b.folder) {
+		i := b.folder[place]
+		m, err := folders.read(place)
+		if err != nil {
+			unread = append(unread, path.Join(place, "package.json"))
+			continue
+		}
+		b.manifests[i] = m
+	}
+	if len(unread) > 0 {
+		b.Gaps = append(b.Gaps, fmt.Sprintf("which packages are for development only: yarn.lock does not say, and %s was not read", strings.Join(unread, ", ")))
+	}
+}
+
+func (b *berry) connect(i int, e *berryEntry) {
+	for _, name := range sortedKeys(e.Dependencies) {
+		kind := EdgeProd
+		if e.DependenciesMeta[name].Optional {
+			kind = EdgeOptional
+		}
+		if m := b.manifests[i]; m != nil && kind == EdgeProd && m.Dependencies[name] == "" && m.OptionalDependencies[name] == "" {
+			kind = EdgeDev
+		}
+		spec := e.Dependencies[name]
+		b.edge(i, Edge{Name: name, Spec: spec, Kind: kind, To: b.find(i, name, spec)})
+	}
+}
+
+// find returns the package that meets a requirement of the one at i, or -1.
+func (b *berry) find(i int, name, spec string) int {
+	for _, o := range b.overrides {
+		if o.applies(b.Packages[i], name, spec) {
+			spec = o.spec
+			break
+		}
+	}
+	descriptor := name + "@" + spec
+	if to, ok := b.patched[descriptor]; ok && to != i {
+		return to
+	}
+	if to, ok := b.descriptors[descriptor]; ok {
+		return to
+	}
+	if list := b.bound[descriptor]; len(list) > 0 {
+		for _, to := range list { // bound to the workspace that requires it
+			if strings.Contains(b.Packages[to].Place, "locator="+url.QueryEscape(b.entries[i].Resolution)) {
+				return to
+			}
+		}
+		return list[0]
+	}
+	if !strings.Contains(spec, ":") { // yarn 2 and 3 leave the protocol out
+		return b.find(-1, name, "npm:"+spec)
+	}
+	if list := b.named[name]; len(list) == 1 {
+		return list[0]
+	}
+	return -1
+}
+
+// settlePeers finds the packages that meet peers: what the dependents of a package
+// have under that name, or what meets their own peer.
+//
+// > [A peer dependency] must be satisfied by [...] the direct ancestors of the
+// > package. (Yarn, "Peer dependencies" in its rulebook.)
+//
+// yarn makes a copy of the package for each set of peers; here they are one.
+func (b *berry) settlePeers() {
+	peers := make([]map[string]map[int]bool, len(b.Packages))
+	for i := range peers {
+		peers[i] = map[string]map[int]bool{}
+	}
+	own := make([]map[string]int, len(b.Packages))
+	for i, pkg := range b.Packages {
+		own[i] = make(map[string]int, len(pkg.Edges))
+		for _, e := range pkg.Edges {
+			own[i][e.Name] = e.To
+		}
+	}
+	give := func(to int, name string, peer int) bool {
+		if peers[to][name][peer] {
+			return false
+		}
+		if peers[to][name] == nil {
+			peers[to][name] = map[int]bool{}
+		}
+		peers[to][name][peer] = true
+		return true
+	}
+	for changed := true; changed; {
+		changed = false
+		for i, pkg := range b.Packages {
+			for _, e := range pkg.Edges {
+				if e.To >= len(b.entries) || b.entries[e.To] == nil {
+					continue
+				}
+				for name := range b.entries[e.To].PeerDependencies {
+					if own, ok := own[i][name]; ok {
+						changed = give(e.To, name, own) || changed
+						continue
+					}
+					if pkg.Name == name {
+						changed = give(e.To, name, i) || changed
+						continue
+					}
+					for peer := range peers[i][name] {
+						changed = give(e.To, name, peer) || changed
+					}
+				}
+			}
+		}
+	}
+	for i, names := range peers {
+		for _, name := range sortedKeys(names) {
+			for to := range names[name] {
+				b.edge(i, Edge{Name: name, Spec: b.entries[i].PeerDependencies[name], Kind: EdgePeer,
+					Optional: b.entries[i].PeerDependenciesMeta[name].Optional, To: to})
+			}
+		}
+	}
+}
+
+// dropUnpatched leaves out packages that are there only to have patches applied to
+// them: nothing requires them.
+func (b *berry) dropUnpatched() {
+	sources := map[int]bool{}
+	for _, pkg := range b.Packages {
+		for descriptor := range strings.SplitSeq(pkg.Place, ", ") {
+			_, spec, _ := cutSpec(descriptor)
+			if source, _, ok := cutPatch(spec); ok {
+				if i, ok := b.descriptors[source]; ok {
+					sources[i] = true
+				}
+			}
+		}
+	}
+	if len(sources) == 0 {
+		return
+	}
+	b.connectFolders()
+	reached := b.reach(func(Edge) bool { return true })
+	b.drop(func(i int) bool { return reached[i] || !sources[i] })
+}
+
+// A resolution is a member of package.json's "resolutions".
+type resolution struct {
+	parent, name, from, spec string
+}
+
+// applies says whether it replaces what a package requires.
+func (r resolution) applies(by Package, name, spec string) bool {
+	return r.name == name && (r.from == "" || r.from == spec || "npm:"+r.from == spec) && (r.parent == "" || r.parent == by.Name) &&
+		r.spec != spec
+}
+
+// parseResolutions reads the project's "resolutions": [PARENT/]NAME[@RANGE].
+func parseResolutions(folders manifests) []resolution {
+	m, err := folders.read("")
+	if err != nil {
+		return nil
+	}
+	var list []resolution
+	for _, pattern := range sortedKeys(m.Resolutions) {
+		r := resolution{spec: m.Resolutions[pattern]}
+		if !strings.Contains(r.spec, ":") {
+			r.spec = "npm:" + r.spec
+		}
+		parts := strings.Split(strings.TrimPrefix(pattern, "**/"), "/")
+		// A scope is part of the name after it.
+		var names []string
+		for i := 0; i < len(parts); i++ {
+			if strings.HasPrefix(parts[i], "@") && i+1 < len(parts) {
+				names = append(names, parts[i]+"/"+strings.Join(parts[i+1:i+2], ""))
+				i++
+				continue
+			}
+			names = append(names, parts[i])
+		}
+		r.name, r.from, _ = cutSpec(names[len(names)-1])
+		if len(names) > 1 && names[len(names)-2] != "**" {
+			r.parent, _, _ = cutSpec(names[len(names)-2])
+		}
+		list = append(list, r)
+	}
+	return list
+}

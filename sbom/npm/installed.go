@@ -1,0 +1,305 @@
+package npm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
+
+	"plimsoll.example/sbom/license"
+)
+
+// maxInstalled bounds the packages that are looked at below one project.
+const maxInstalled = 500_000
+
+// An Installed is a package as it lies in node_modules. What its package.json
+// says, strangers wrote.
+type Installed struct {
+	Place, Name, Version string
+	License              string             // as declared
+	Texts                license.Conclusion // what its licence texts say
+	Author               Person
+	Homepage, Repository string
+	Engines, Funding     []string
+	Scripts              []Script // that run when it is installed
+	BindingGyp           bool     // npm compiles it when it is installed
+	Native               []string // its files that are programs or libraries for a processor, below Place
+
+	manifest *manifest
+	link     string // the place that a link stands for
+	outside  bool   // it is a link that leads out of the project
+	problem  string // why its package.json is not read
+}
+
+// tree is what lies in the node_modules folders of a project.
+type tree struct {
+	packages []*Installed // sorted by place
+	byPlace  map[string]int
+	hidden   map[string]*lockItem // npm's node_modules/.package-lock.json
+	gaps     []string
+}
+
+// walker finds packages. It looks where package managers put them, and nowhere
+// else: what test fixtures call node_modules is not installed.
+type walker struct {
+	ctx   context.Context
+	files fs.FS
+	seen  map[string]bool // folders whose node_modules were looked into
+	found []*Installed
+	gaps  []string
+}
+
+// walk reads the node_modules of the project's folders, and what lies in them. A
+// project without any has an empty tree.
+func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
+	w := &walker{ctx: ctx, files: files, seen: map[string]bool{}}
+	for _, folder := range folders {
+		if err := w.folder(folder); err != nil {
+			return nil, err
+		}
+	}
+	t := &tree{byPlace: map[string]int{}, hidden: readHidden(files)}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for chunk := range slices.Chunk(w.found, 64) {
+		group.Go(func() (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					err = fmt.Errorf("reading node_modules: internal error: %v", r)
+				}
+			}()
+			for _, in := range chunk {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				in.read(files)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(w.found, func(a, b *Installed) int { return strings.Compare(a.Place, b.Place) })
+	w.found = slices.CompactFunc(w.found, func(a, b *Installed) bool { return a.Place == b.Place })
+	t.packages, t.gaps = w.found, w.gaps
+	for i, in := range t.packages {
+		t.byPlace[in.Place] = i
+		if in.problem != "" {
+			t.gaps = append(t.gaps, fmt.Sprintf("what lies at %q: %s", in.Place, in.problem))
+		}
+	}
+	return t, nil
+}
+
+// stores are folders in node_modules in which pnpm, bun, yarn and npm keep
+// packages that others link to: STORE/KEY/node_modules/NAME, or yarn's
+// STORE/KEY/package.
+var stores = []string{".pnpm", ".bun", ".store"}
+
+// folder looks into a folder's node_modules.
+func (w *walker) folder(place string) error {
+	if w.seen[place] {
+		return nil
+	}
+	w.seen[place] = true
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	modules := path.Join(place, NodeModules)
+	if len(modules) > maxPlace {
+		w.gaps = append(w.gaps, fmt.Sprintf("what lies below %.100q...: its path has more than %d bytes", modules, maxPlace))
+		return nil
+	}
+	entries, err := fs.ReadDir(w.files, modules)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", modules, cause(err)))
+		}
+		return nil
+	}
+	for _, e := range entries {
+		name := e.Name()
+		at := modules + "/" + name
+		switch {
+		case slices.Contains(stores, name) && e.IsDir():
+			err = w.store(at)
+		case strings.HasPrefix(name, "."):
+		case strings.HasPrefix(name, "@") && e.IsDir():
+			var scoped []fs.DirEntry
+			if scoped, err = fs.ReadDir(w.files, at); err != nil {
+				w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", at, cause(err)))
+				err = nil
+				continue
+			}
+			for _, e := range scoped {
+				if err == nil && !strings.HasPrefix(e.Name(), ".") {
+					err = w.entry(at+"/"+e.Name(), e)
+				}
+			}
+		default:
+			err = w.entry(at, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) store(at string) error {
+	keys, err := fs.ReadDir(w.files, at)
+	if err != nil {
+		w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", at, cause(err)))
+		return nil
+	}
+	for _, key := range keys {
+		if !key.IsDir() || key.Name() == NodeModules {
+			continue
+		}
+		inside := path.Join(at, key.Name())
+		if _, err := fs.Stat(w.files, inside+"/package/package.json"); err == nil {
+			if err := w.pkg(inside + "/package"); err != nil {
+				return err
+			}
+		}
+		if err := w.folder(inside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry looks at one name in a node_modules folder.
+func (w *walker) entry(at string, e fs.DirEntry) error {
+	switch {
+	case e.IsDir():
+		return w.pkg(at)
+	case e.Type()&fs.ModeSymlink == 0:
+		return nil // a file is no package
+	}
+	target, err := fs.ReadLink(w.files, at)
+	to := path.Join(path.Dir(at), target)
+	if err != nil || path.IsAbs(target) || !fs.ValidPath(to) {
+		w.found = append(w.found, &Installed{Place: at, outside: true, problem: "it is a link that leads out of the project"})
+		return nil
+	}
+	if info, err := fs.Stat(w.files, to); err != nil || !info.IsDir() {
+		w.found = append(w.found, &Installed{Place: at, outside: true, problem: "it is a link to what is no folder of the project"})
+		return nil
+	}
+	w.found = append(w.found, &Installed{Place: at, link: to})
+	if inNodeModules(to) {
+		return nil // a store has it, or it is found on its own
+	}
+	if w.seen["link "+to] {
+		return nil
+	}
+	w.seen["link "+to] = true
+	w.found = append(w.found, &Installed{Place: to})
+	return w.folder(to)
+}
+
+// pkg adds a package's folder and looks into its own node_modules.
+func (w *walker) pkg(at string) error {
+	if len(w.found) >= maxInstalled {
+		return fmt.Errorf("reading node_modules: more than %d packages", maxInstalled)
+	}
+	w.found = append(w.found, &Installed{Place: at})
+	return w.folder(at)
+}
+
+// cause leaves out the operation and path that were said already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// read reads what a package says and what its licence texts say.
+func (in *Installed) read(files fs.FS) {
+	if in.link != "" || in.outside {
+		return
+	}
+	entries, err := fs.ReadDir(files, in.Place)
+	if err != nil {
+		in.problem = cause(err).Error()
+		return
+	}
+	hasManifest := false
+	var texts []license.Text
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == "package.json":
+			hasManifest = true
+		case name == "binding.gyp":
+			in.BindingGyp = true
+		case license.IsTextName(name) && e.Type().IsRegular():
+			if data, err := readBounded(files, path.Join(in.Place, name), license.MaxText); err == nil {
+				texts = append(texts, license.Text{Name: name, Data: data})
+			}
+		}
+	}
+	if !hasManifest {
+		in.problem = "it has no package.json"
+		return
+	}
+	data, err := readBounded(files, path.Join(in.Place, "package.json"), maxManifest)
+	if err == nil {
+		var m *manifest
+		if m, err = parseManifest(data); err == nil {
+			in.describe(m)
+		}
+	}
+	if err != nil {
+		in.problem = fmt.Sprintf("its package.json cannot be read: %v", cause(err))
+		return
+	}
+	in.Texts = license.Conclude(texts)
+	in.findNative(files, entries)
+}
+
+func (in *Installed) describe(m *manifest) {
+	in.manifest = m
+	in.Name, in.Version, in.License = string(m.Name), string(m.Version), m.license()
+	in.Author, in.Homepage, in.Repository = Person(m.Author), string(m.Homepage), string(m.Repository)
+	if in.Author.Name == "" && len(m.Maintainers) > 0 {
+		in.Author = m.Maintainers[0]
+	}
+	in.Engines, in.Funding = m.Engines.pairs(), m.Funding
+	in.Scripts = m.installScripts(false)
+	// npm compiles what has a binding.gyp and no script of its own for that
+	// (npm docs, "scripts").
+	in.BindingGyp = in.BindingGyp && !m.Gypfile.declined && m.Scripts["install"] == "" && m.Scripts["preinstall"] == ""
+}
+
+// installed is what a folder of the project says of itself.
+func (m *manifest) installed(place string) *Installed {
+	in := &Installed{Place: place}
+	in.describe(m)
+	return in
+}
+
+// readHidden reads npm's own note of what it installed. It is believed where a
+// package's name and version agree with it: npm disregards the whole file where
+// folders are newer, and copying makes them so.
+func readHidden(files fs.FS) map[string]*lockItem {
+	data, err := readBounded(files, path.Join(NodeModules, ".package-lock.json"), MaxLockfile)
+	if err != nil {
+		return nil
+	}
+	var lock lockfile
+	if jsonv2.Unmarshal(data, &lock) != nil {
+		return nil
+	}
+	return lock.Packages
+}

@@ -1,0 +1,260 @@
+package npm
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// pnpmLock is a pnpm-lock.yaml of version 6 or 9. Version 6 has one entry for a
+// package with one set of peers under packages; version 9 has what is fetched
+// there, once, and the entries with their dependencies under snapshots.
+type pnpmLock struct {
+	Version      string                   `yaml:"lockfileVersion"`
+	Importers    map[string]*pnpmImporter `yaml:"importers"`
+	pnpmImporter `yaml:",inline"`         // version 6 without workspaces
+	Packages     map[string]*pnpmPackage  `yaml:"packages"`
+	Snapshots    map[string]*pnpmPackage  `yaml:"snapshots"`
+	Patches      map[string]pnpmPatch     `yaml:"patchedDependencies"`
+}
+
+// pnpmImporter is the project, or a workspace.
+type pnpmImporter struct {
+	Dependencies         map[string]pnpmRequirement `yaml:"dependencies"`
+	DevDependencies      map[string]pnpmRequirement `yaml:"devDependencies"`
+	OptionalDependencies map[string]pnpmRequirement `yaml:"optionalDependencies"`
+}
+
+type pnpmRequirement struct {
+	Specifier string `yaml:"specifier"`
+	Version   string `yaml:"version"`
+}
+
+type pnpmPackage struct {
+	Resolution struct {
+		Integrity string `yaml:"integrity"`
+		Tarball   string `yaml:"tarball"`
+		Type      string `yaml:"type"`
+		Repo      string `yaml:"repo"`
+		Commit    string `yaml:"commit"`
+		Directory string `yaml:"directory"`
+	} `yaml:"resolution"`
+	Name                 string            `yaml:"name"`
+	Version              string            `yaml:"version"`
+	Engines              map[string]string `yaml:"engines"`
+	Deprecated           yaml.Node         `yaml:"deprecated"`
+	RequiresBuild        bool              `yaml:"requiresBuild"`
+	BundledDependencies  yaml.Node         `yaml:"bundledDependencies"`
+	PeerDependencies     map[string]string `yaml:"peerDependencies"`
+	PeerDependenciesMeta berryMeta         `yaml:"peerDependenciesMeta"`
+	Dependencies         map[string]string `yaml:"dependencies"`
+	OptionalDependencies map[string]string `yaml:"optionalDependencies"`
+}
+
+// pnpmPatch is {hash, path}, or the hash alone.
+type pnpmPatch struct{ Path string }
+
+func (p *pnpmPatch) UnmarshalYAML(n *yaml.Node) error {
+	var patch struct {
+		Path string `yaml:"path"`
+	}
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	err := n.Decode(&patch)
+	p.Path = patch.Path
+	return err
+}
+
+// pnpm resolves the versions of a pnpm-lock.yaml.
+type pnpm struct {
+	*graph
+	keys map[string]int
+}
+
+func parsePNPM(data []byte, folders manifests) (*Project, error) {
+	lock, several, err := decodePNPM(data)
+	if err != nil {
+		return nil, err
+	}
+	major, _, _ := strings.Cut(lock.Version, ".")
+	if major != "6" && major != "9" {
+		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 6 or 9, found %q; pnpm install --lockfile-only of pnpm 8 writes 6, of 9 and later 9", lock.Version)
+	}
+	p := &pnpm{graph: newGraph(), keys: map[string]int{}}
+	p.Format.Version = lock.Version
+	if several {
+		p.Gaps = append(p.Gaps, "packages of pnpm itself and of its configuration: they stand in a document of their own in pnpm-lock.yaml, which is not read")
+	}
+	entries := lock.Packages
+	if major == "9" {
+		entries = lock.Snapshots
+	}
+	order := sortedKeys(entries)
+	for _, key := range order {
+		e := entries[key]
+		if e == nil {
+			e = &pnpmPackage{}
+			entries[key] = e
+		}
+		fetched := e
+		if major == "9" {
+			bare, _, _ := strings.Cut(key, "(")
+			if fetched = lock.Packages[bare]; fetched == nil {
+				return nil, fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", key, bare)
+			}
+			e.PeerDependencies, e.PeerDependenciesMeta = fetched.PeerDependencies, fetched.PeerDependenciesMeta
+		}
+		p.keys[key] = p.add(describePNPM(key, fetched, lock.Patches))
+	}
+	if len(lock.Importers) == 0 {
+		lock.Importers = map[string]*pnpmImporter{".": &lock.pnpmImporter}
+	}
+	for _, place := range sortedKeys(lock.Importers) {
+		p.addFolder(folderPlace(place), "")
+	}
+	for _, place := range sortedKeys(lock.Importers) {
+		p.connectImporter(folderPlace(place), lock.Importers[place])
+	}
+	for _, key := range order {
+		p.connectEntry(p.keys[key], entries[key])
+	}
+	return p.finish()
+}
+
+// decodePNPM reads the last document: pnpm 11 and later may write one before it,
+// about pnpm itself.
+func decodePNPM(data []byte) (lock *pnpmLock, several bool, err error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for n := 0; ; n++ {
+		next := &pnpmLock{}
+		err := decoder.Decode(next)
+		if errors.Is(err, io.EOF) && lock != nil {
+			return lock, n > 1, nil
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("reading lockfile: %w", err)
+		}
+		lock = next
+	}
+}
+
+func folderPlace(place string) string {
+	if place = path.Clean(place); place == "." {
+		return ""
+	}
+	return place
+}
+
+// describePNPM describes an entry. Its key is NAME@VERSION, in version 6 with a slash before
+// it, or something else where it is from no registry; sets of peers follow in
+// parentheses.
+func describePNPM(key string, e *pnpmPackage, patches map[string]pnpmPatch) Package {
+	bare, suffix, _ := strings.Cut(key, "(")
+	bare = strings.TrimPrefix(bare, "/")
+	name, version, _ := cutSpec(bare)
+	pkg := Package{Place: key, Name: name, Version: version, Integrity: e.Resolution.Integrity, HasInstallScript: e.RequiresBuild}
+	if e.Name != "" {
+		pkg.Name = e.Name
+	}
+	if e.Version != "" {
+		pkg.Version = e.Version
+	} else if strings.Contains(version, ":") || e.Resolution.Type == "directory" {
+		pkg.Version = "" // an address
+	}
+	if e.Deprecated.Kind == yaml.ScalarNode && e.Deprecated.Tag == "!!str" {
+		pkg.Deprecated = e.Deprecated.Value
+	}
+	pkg.Engines = stringMap(e.Engines).pairs()
+	switch r := e.Resolution; {
+	case r.Type == "git":
+		pkg.Source, pkg.Resolved = SourceGit, r.Repo+"#"+r.Commit
+		if !strings.HasPrefix(r.Repo, "git") {
+			pkg.Resolved = "git+" + pkg.Resolved
+		}
+	case r.Type == "directory":
+		pkg.Source, pkg.Resolved = SourceFile, "file:"+r.Directory
+	case r.Tarball != "":
+		pkg.Resolved = r.Tarball
+		pkg.Source = pkg.fetchedFrom()
+	case r.Integrity != "":
+		pkg.Source = SourceRegistry
+	}
+	if strings.Contains(suffix, "patch_hash=") {
+		pkg.Patch = patches[bare].Path
+		if pkg.Patch == "" {
+			pkg.Patch = patches[pkg.Name].Path
+		}
+		if pkg.Patch == "" {
+			pkg.Patch = "a patch whose file the lockfile does not name"
+		}
+	}
+	pkg.TarballHolds = bundledNames(e.BundledDependencies)
+	return pkg
+}
+
+// bundledNames names the packages that come in a tarball; the lockfile tells no
+// more of them, and "true" for all dependencies.
+func bundledNames(list yaml.Node) string {
+	var names []string
+	if list.Kind == 0 || (list.Decode(&names) == nil && len(names) == 0) || list.Value == "false" {
+		return ""
+	}
+	slices.Sort(names)
+	return cmp.Or(strings.Join(names, ", "), "its dependencies")
+}
+
+func (p *pnpm) connectImporter(place string, importer *pnpmImporter) {
+	if importer == nil {
+		return
+	}
+	from := p.folder[place]
+	add := func(list map[string]pnpmRequirement, kind EdgeKind) {
+		for _, name := range sortedKeys(list) {
+			r := list[name]
+			to := -1
+			if link, ok := strings.CutPrefix(r.Version, "link:"); ok {
+				to = p.addFolder(folderPlace(path.Join(place, link)), "")
+			} else {
+				to = p.find(name, r.Version)
+			}
+			p.edge(from, Edge{Name: name, Spec: r.Specifier, Kind: kind, To: to})
+		}
+	}
+	add(importer.OptionalDependencies, EdgeOptional)
+	add(importer.Dependencies, EdgeProd)
+	add(importer.DevDependencies, EdgeDev)
+}
+
+func (p *pnpm) connectEntry(from int, e *pnpmPackage) {
+	requirements(e.Dependencies, e.OptionalDependencies, nil, func(name, version string, kind EdgeKind) {
+		edge := Edge{Name: name, Spec: version, Kind: kind}
+		if spec, ok := e.PeerDependencies[name]; ok {
+			edge.Kind, edge.Spec, edge.Optional = EdgePeer, spec, e.PeerDependenciesMeta[name].Optional
+		}
+		if link, ok := strings.CutPrefix(version, "link:"); ok {
+			edge.To = p.addFolder(folderPlace(link), "")
+		} else {
+			edge.To = p.find(name, version)
+		}
+		p.edge(from, edge)
+	})
+}
+
+// find returns the entry that a version names: by its own key, which an alias has,
+// or together with the name.
+func (p *pnpm) find(name, version string) int {
+	for _, key := range []string{version, name + "@" + version, "/" + name + "@" + version} {
+		if i, ok := p.keys[key]; ok {
+			return i
+		}
+	}
+	return -1
+}

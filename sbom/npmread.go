@@ -1,0 +1,75 @@
+package sbom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"plimsoll.example/sbom/git"
+	"plimsoll.example/sbom/npm"
+)
+
+// rootFS is what os.Root gives.
+type rootFS interface {
+	fs.StatFS
+	fs.ReadDirFS
+	fs.ReadLinkFS
+}
+
+// projectFS is a project's folder. Links are followed inside it only, but for the
+// files that the user named, which may be links themselves.
+type projectFS struct {
+	rootFS
+	dir   string
+	named []string
+}
+
+func (p projectFS) Open(name string) (fs.File, error) {
+	for _, n := range p.named {
+		if name == n {
+			return os.Open(filepath.Join(p.dir, name))
+		}
+	}
+	return p.rootFS.Open(name)
+}
+
+func (p projectFS) Stat(name string) (fs.FileInfo, error) {
+	for _, n := range p.named {
+		if name == n {
+			return os.Stat(filepath.Join(p.dir, name))
+		}
+	}
+	return p.rootFS.Stat(name)
+}
+
+// readNPM reads the JavaScript project whose lockfile, or node_modules, is called
+// file in dir.
+func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading build: %w", err)
+	}
+	defer root.Close()
+	files, ok := root.FS().(rootFS)
+	if !ok {
+		return nil, errors.New("reading build: internal error: folders cannot be read here")
+	}
+	project, err := npm.Read(ctx, projectFS{files, dir, []string{file, "package.json"}}, file, o.NPM)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, file), err)
+	}
+	if root := project.Packages[0]; o.Version != "" && (!o.several || root.Version == "") {
+		project.Packages[0].Version = o.Version
+	}
+	p, _ := npmPart(project)
+	addProperty(&p.root.component, logical, "true")
+	if o.Time.IsZero() {
+		if head, err := git.Head(ctx, dir); err == nil {
+			p.time = head.Time
+		}
+	}
+	return []*part{p}, nil
+}

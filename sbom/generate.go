@@ -31,6 +31,8 @@ type Options struct {
 	Artifact     *Artifact      // what was built from the path, where that is another file
 	Go           golang.Options // how Go builds are read
 	NPM          npm.Options    // how JavaScript builds are read
+	Bundles      []string       // what a bundler tells of a JavaScript build: files, patterns, or folders with source maps
+	OnlyBundled  bool           // leave out packages that are not in a bundle
 
 	several bool // paths
 }

@@ -36,7 +36,11 @@ func (p *npmProject) component(g npmGroup, ref string) cdx.Component {
 		c.Scope = npmScope(p.Project, g)
 	}
 	if first.Version == "" {
-		addProperty(&c, "plimsoll:version:unknown", p.Format.File+" gives none")
+		why := p.Format.File + " gives none"
+		if len(first.In) > 0 && first.EdgesUnknown != "" {
+			why = first.EdgesUnknown
+		}
+		addProperty(&c, "plimsoll:version:unknown", why)
 	}
 	hashes := integrityHashes(first.Integrity)
 	if len(hashes) > 0 {
@@ -52,6 +56,9 @@ func (p *npmProject) component(g npmGroup, ref string) cdx.Component {
 		c.ExternalReferences = &[]cdx.ExternalReference{ref}
 	}
 	p.places(&c, g)
+	if p.bundles {
+		p.bundled(&c, g)
+	}
 	p.properties(&c, g, first)
 	npmLicense(&c, first, p.Format.File)
 	if !root {
@@ -246,6 +253,7 @@ func (p *npmProject) properties(c *cdx.Component, g npmGroup, first npm.Package)
 		addProperty(c, "plimsoll:npm:funding", f)
 	}
 	addProperty(c, "plimsoll:npm:yarnChecksum", first.Checksum)
+	addProperty(c, "plimsoll:bundle:inlinedBy", first.Inlined)
 }
 
 // npmScope says whether a component is needed at run time: excluded if it is for

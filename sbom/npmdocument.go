@@ -28,12 +28,13 @@ type npmProject struct {
 	groupOf []int    // of Packages, an index in groups
 	refs    []string // of groups
 	nodes   []*node  // of groups
+	bundles bool     // it is known what is in the bundler's outputs
 }
 
 // npmPart describes a JavaScript project: one component for one name, version and
 // integrity, wherever it lies.
-func npmPart(project *npm.Project) (*part, *npmProject) {
-	p := &npmProject{Project: project}
+func npmPart(project *npm.Project, bundles bool) (*part, *npmProject) {
+	p := &npmProject{Project: project, bundles: bundles}
 	p.groups, p.groupOf = groupPlaces(project)
 	p.refs = npmRefs(project, p.groups)
 	missing := map[int][]string{}

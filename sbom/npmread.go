@@ -57,14 +57,32 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 	if !ok {
 		return nil, errors.New("reading build: internal error: folders cannot be read here")
 	}
-	project, err := npm.Read(ctx, projectFS{files, dir, []string{file, "package.json"}}, file, o.NPM)
+	if o.OnlyBundled && len(o.Bundles) == 0 {
+		return nil, errNoBundles
+	}
+	folder := projectFS{files, dir, []string{file, "package.json"}}
+	project, err := npm.Read(ctx, folder, file, o.NPM)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, file), err)
 	}
 	if root := project.Packages[0]; o.Version != "" && (!o.several || root.Version == "") {
 		project.Packages[0].Version = o.Version
 	}
-	p, _ := npmPart(project)
+	var outputs []*bundleFile
+	if len(o.Bundles) > 0 {
+		if outputs, err = readBundles(ctx, project, folder, dir, o.Bundles); err != nil {
+			return nil, err
+		}
+		if o.OnlyBundled {
+			project.KeepBundled()
+		}
+	}
+	p, described := npmPart(project, len(outputs) > 0)
+	nodes, gaps := described.bundleNodes(outputs)
+	p.nodes, p.gaps = append(p.nodes, nodes...), append(p.gaps, gaps...)
+	if err := described.native(ctx, p, root, o); err != nil {
+		return nil, err
+	}
 	addProperty(&p.root.component, logical, "true")
 	if o.Time.IsZero() {
 		if head, err := git.Head(ctx, dir); err == nil {

@@ -56,7 +56,8 @@ type sbomFlags struct {
 	goos, goarch, tags, vendor          string
 	mains                               []string
 	skipZips, all, lockfileOnly         bool
-	omit                                []string
+	omit, bundles                       []string
+	onlyBundled                         bool
 }
 
 func runSBOM(ctx context.Context, io stdio, args []string) error {
@@ -116,6 +117,12 @@ func (f *sbomFlags) check(paths []string, out string) error {
 			return usagef("sbom: --name is what several PATHs are called together, found one").withHint("one build has the name that its project gives it")
 		}
 	}
+	if f.onlyBundled && len(f.bundles) == 0 {
+		return usagef("sbom: --only-bundled needs --bundle FILE, which says what is in the bundle")
+	}
+	if len(f.bundles) > 0 && (len(paths) > 1 || f.all) {
+		return usagef("sbom: --bundle is about one project; name one PATH, without --all")
+	}
 	written, err := os.Stat(out)
 	if out == "" || err != nil {
 		return nil
@@ -164,6 +171,8 @@ func (f *sbomFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.vendor, "vendor", "", "of a Go binary: the vendor folder it was built with, for licences")
 	flags.BoolVar(&f.all, "all", false, "every build in the trees below PATH")
 	flags.StringSliceVar(&f.omit, "omit", nil, "of a JavaScript project: leave out what is needed by these dependencies only: dev, optional, peer")
+	flags.StringArrayVar(&f.bundles, "bundle", nil, "of a JavaScript project: mark what is in the bundle by esbuild's metafile, webpack's or rollup's stats, or source maps: a file, a pattern such as 'dist/**/*.map', or a folder of maps; may be repeated")
+	flags.BoolVar(&f.onlyBundled, "only-bundled", false, "leave out packages of which nothing is in the bundle")
 	flags.BoolVar(&f.lockfileOnly, "lockfile-only", false, "of a JavaScript project: do not look into node_modules")
 	flags.BoolVar(&f.skipZips, "no-zip-hashes", false, "do not read Go module zips whole: quicker at first, and without hashes")
 }
@@ -174,6 +183,7 @@ func (f *sbomFlags) options(path string) (sbom.Options, error) {
 	o := sbom.Options{
 		Tool: sbom.Tool{Name: "plimsoll", Version: version()},
 		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random", All: f.all,
+		Bundles: f.bundles, OnlyBundled: f.onlyBundled,
 		NPM: npm.Options{LockfileOnly: f.lockfileOnly, Omit: f.omit},
 		Go: golang.Options{
 			GOOS: f.goos, GOARCH: f.goarch, Main: f.mains, ModCache: moduleCache(), Facts: factsFolder(),

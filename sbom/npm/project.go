@@ -45,10 +45,21 @@ type Package struct {
 	Engines          []string // "node >=18", sorted
 	Funding          []string // addresses, sorted
 
+	In        []InOutput // the bundler's outputs that something of it is in, by file
+	Inlined   string     // NAME@VERSION of the package whose own build has put it into its files
 	Installed *Installed // what lies in node_modules; nil: not looked at, or not there
 
 	Edges        []Edge // sorted by name
 	EdgesUnknown string // why not all edges are known; "": they are
+}
+
+// An InOutput says how much of a package is in a file that a bundler wrote.
+type InOutput struct {
+	File      string
+	Modules   int
+	Bytes     int64
+	Source    bool // the bytes are the sources'
+	Certainty Certainty
 }
 
 // A Format is a file that says what a project is made of, and its version.

@@ -1,0 +1,288 @@
+package sbom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+
+	"plimsoll.example/sbom/npm"
+)
+
+// bundleFile is a file that a bundler wrote.
+type bundleFile struct {
+	name     string    // below the project, or its base name
+	artifact *Artifact // nil: it was not found
+}
+
+// bundles reads bundlers' reports and marks the packages that are in their
+// outputs.
+type bundles struct {
+	project *npm.Project
+	find    *npm.Attribution
+	dir     string // the project's
+	home    string // the same, absolute and without links
+	files   map[string]*bundleFile
+	maps    bool // some are source maps
+}
+
+func readBundles(ctx context.Context, project *npm.Project, files fs.FS, dir string, reports []string) ([]*bundleFile, error) {
+	paths, err := expandReports(reports)
+	if err != nil {
+		return nil, err
+	}
+	b := &bundles{project: project, find: npm.NewAttribution(project, files), dir: dir, files: map[string]*bundleFile{}}
+	if b.home, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("reading bundle: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(b.home); err == nil {
+		b.home = real
+	}
+	for _, report := range paths {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := b.read(report); err != nil {
+			return nil, fmt.Errorf("%s: %w", report, err)
+		}
+	}
+	var list []*bundleFile
+	for _, f := range b.files {
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(x, y *bundleFile) int { return strings.Compare(x.name, y.name) })
+	if b.maps {
+		project.Gaps = append(project.Gaps, "packages of which only JSON or other data is in the bundle: source maps tell of code; a metafile or stats tell of all")
+	}
+	return list, nil
+}
+
+// expandReports lists the files that the caller named: files, patterns in which *
+// stands for anything in a name and ** for folders, and folders, which stand for
+// the source maps in them.
+func expandReports(reports []string) ([]string, error) {
+	var all []string
+	for _, report := range reports {
+		info, err := os.Stat(report)
+		pattern := report
+		switch {
+		case err == nil && !info.IsDir():
+			all = append(all, report)
+			continue
+		case err == nil:
+			pattern = filepath.Join(report, "**", "*.map")
+		case !strings.Contains(report, "*"):
+			return nil, fmt.Errorf("reading bundle: %w", err)
+		}
+		found, err := glob(filepath.ToSlash(pattern))
+		if err != nil {
+			return nil, fmt.Errorf("reading bundle: %w", err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("reading bundle: %q names no file", pattern)
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// glob is filepath.Glob in which ** stands for any folders, or none.
+func glob(pattern string) ([]string, error) {
+	above, below, deep := strings.Cut(pattern, "**/")
+	if !deep {
+		return filepath.Glob(pattern)
+	}
+	var found []string
+	err := filepath.WalkDir(filepath.Clean(above), func(file string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			if err == nil && e.Name() == npm.NodeModules {
+				return fs.SkipDir
+			}
+			return err
+		}
+		if ok, err := path.Match(below, e.Name()); err != nil || !ok {
+			return err
+		}
+		found = append(found, file)
+		return nil
+	})
+	return found, err
+}
+
+func (b *bundles) read(report string) error {
+	data, err := readReport(report)
+	if err != nil {
+		return err
+	}
+	outputs, isMap, err := npm.ParseBundle(data)
+	if err != nil {
+		return err
+	}
+	if !isMap {
+		for _, o := range outputs {
+			b.mark(o, b.locate(report, o.Name), "")
+		}
+		return nil
+	}
+	file := strings.TrimSuffix(report, ".map")
+	if info, err := os.Stat(file); file == report || err != nil || !info.Mode().IsRegular() {
+		file = ""
+	}
+	var generated []byte
+	if file != "" {
+		if generated, err = readReport(file); err != nil {
+			return err
+		}
+	}
+	o, err := npm.ParseSourceMap(data, generated)
+	if err != nil {
+		return err
+	}
+	if file == "" {
+		o.Name = path.Base(strings.TrimSuffix(filepath.ToSlash(report), ".map"))
+	}
+	b.maps = true
+	b.mark(*o, file, b.below(filepath.Dir(report)))
+	return nil
+}
+
+func readReport(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading bundle: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > npm.MaxBundle {
+		return nil, fmt.Errorf("reading bundle: expected a file of at most %d bytes, found %s of %d", npm.MaxBundle, info.Mode(), info.Size())
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading bundle: %w", err)
+	}
+	return data, nil
+}
+
+// locate finds the file that a report calls name: from the project's folder, or
+// beside the report; "" if it is not there.
+func (b *bundles) locate(report, name string) string {
+	beside := filepath.Dir(report)
+	name = filepath.FromSlash(name)
+	for _, file := range []string{filepath.Join(b.dir, name), name, filepath.Join(beside, name), filepath.Join(beside, filepath.Base(name))} {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file
+		}
+	}
+	return ""
+}
+
+// below is a path from the project's folder; relative paths in source maps start
+// there.
+func (b *bundles) below(file string) string {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	rel, err := filepath.Rel(b.home, abs)
+	if err != nil {
+		return ""
+	}
+	return filepath.ToSlash(rel)
+}
+
+// mark notes what is in an output. An output of which two reports tell is marked by
+// the first.
+func (b *bundles) mark(o npm.Output, file, base string) {
+	f := &bundleFile{name: path.Base(filepath.ToSlash(o.Name))}
+	if file != "" {
+		if f.name = b.below(file); strings.HasPrefix(f.name, "../") {
+			f.name = path.Base(f.name)
+		}
+	}
+	if b.files[f.name] != nil {
+		return
+	}
+	b.files[f.name] = f
+	if opened, err := os.Open(file); file != "" && err == nil {
+		f.artifact, _ = hashArtifact(opened, path.Base(f.name))
+		opened.Close()
+	}
+	b.project.Mark(f.name, b.find.Find(o, base, filepath.ToSlash(b.home)))
+}
+
+// bundleNodes makes the bundler's outputs components: the project depends on them,
+// and they on the packages that are in them.
+func (p *npmProject) bundleNodes(files []*bundleFile) (nodes []*node, gaps []string) {
+	for _, f := range files {
+		c := cdx.Component{BOMRef: "file:" + f.name, Type: cdx.ComponentTypeFile, Name: f.name, Version: p.Packages[0].Version, Scope: cdx.ScopeRequired}
+		if c.Version == "" {
+			addProperty(&c, "plimsoll:version:unknown", "the project has none")
+		}
+		if f.artifact != nil {
+			c.Hashes = fileHashes(f.artifact.SHA256, f.artifact.SHA512)
+			addFileProperties(&c, path.Base(f.name), "non-executable", "no archive", "structured")
+		} else {
+			addProperty(&c, "plimsoll:unknown:hash", "a bundler's report names it, and it was not found")
+			gaps = append(gaps, fmt.Sprintf("the hash of %s: a bundler's report names it, and it was not found", f.name))
+		}
+		addProperty(&c, "plimsoll:unknown:license", "it is made of what it depends on")
+		addProperty(&c, "plimsoll:unknown:identifier", "it is a file of this build")
+		addProperty(&c, "plimsoll:unknown:producer", "it is a file of this build, and names nobody")
+		n := &node{component: c}
+		for i, pkg := range p.Packages {
+			if i > 0 && slices.ContainsFunc(pkg.In, func(in npm.InOutput) bool { return in.File == f.name }) {
+				n.edges = append(n.edges, p.refs[p.groupOf[i]])
+			}
+		}
+		nodes = append(nodes, n)
+		p.nodes[0].edges = append(p.nodes[0].edges, c.BOMRef)
+	}
+	return nodes, gaps
+}
+
+// bundled says on a component whether it is in the bundler's outputs: in which, with
+// how many bytes, and how sure that is.
+func (p *npmProject) bundled(c *cdx.Component, g npmGroup) {
+	byFile := map[string]npm.InOutput{}
+	for _, i := range g.places {
+		for _, in := range p.Packages[i].In {
+			have, again := byFile[in.File]
+			if again {
+				in.Bytes, in.Modules = in.Bytes+have.Bytes, in.Modules+have.Modules
+				in.Source, in.Certainty = in.Source || have.Source, min(in.Certainty, have.Certainty)
+			}
+			byFile[in.File] = in
+		}
+	}
+	addProperty(c, "plimsoll:bundle:included", strconv.FormatBool(len(byFile) > 0))
+	if len(byFile) == 0 {
+		return
+	}
+	var total int64
+	what, least := "bytes", npm.ByContent
+	for _, file := range slices.Sorted(maps.Keys(byFile)) {
+		in := byFile[file]
+		if in.Source {
+			what = "sourceBytes"
+		}
+		total += in.Bytes
+		least = min(least, in.Certainty)
+		addProperty(c, "plimsoll:bundle:file", file)
+		addOccurrence(c, cdx.EvidenceOccurrence{Location: file, AdditionalContext: fmt.Sprintf("%d %s of %d modules", in.Bytes, what, in.Modules)})
+	}
+	addProperty(c, "plimsoll:bundle:"+what, strconv.FormatInt(total, 10))
+	addProperty(c, "plimsoll:bundle:certainty", least.String())
+}
+
+var errNoBundles = errors.New("leaving out what is not in the bundle: no bundle was named")

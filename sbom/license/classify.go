@@ -27,12 +27,15 @@ func classify(text []byte) (found []string, percent int) {
 		return nil, 0 // no text
 	}
 	spans := spansOf(commonScanner(), text)
-	if total-covered(text, disjoint(spans)) > leftOver {
-		have := map[uint64]bool{}
-		for _, p := range phrases(text) {
-			have[p] = true
+	if common := disjoint(spans); total-covered(text, common) > leftOver {
+		related := relatedTo(licenses(), text, common, 0)
+		for _, r := range restOf(text, common) {
+			for _, k := range relatedTo(related, text[r.start:r.end], r.common, r.start) {
+				for _, s := range spansOf(k.scanner(), text[r.start:r.end]) {
+					spans = append(spans, span{s.start + r.start, s.end + r.start, s.id})
+				}
+			}
 		}
-		spans = append(spans, scan(text, func(k *known) bool { return !k.common && k.related(have) })...)
 	}
 	spans = disjoint(spans)
 	for _, s := range spans {
@@ -72,7 +75,7 @@ var licenses = sync.OnceValue(func() []*known {
 				}
 				return scanner
 			}),
-			phrases: sync.OnceValue(func() []uint64 { return phrases([]byte(l.LRE)) }),
+			phrases: sync.OnceValue(func() []uint64 { return phrases([]byte(l.LRE), func(int, int) bool { return true }) }),
 		})
 	}
 	return all
@@ -99,14 +102,49 @@ type span struct {
 	id         string
 }
 
-func scan(text []byte, which func(*known) bool) []span {
-	var spans []span
-	for _, k := range licenses() {
-		if which(k) {
-			spans = append(spans, spansOf(k.scanner(), text)...)
+// rest is a part of a text that the common licences leave over, with those before
+// and after it: a licence may have one of them in it.
+type rest struct {
+	start, end int
+	common     []span
+}
+
+// restOf lists what is left over and is more than a heading and a name.
+func restOf(text []byte, common []span) []rest {
+	var list []rest
+	for i := 0; i <= len(common); i++ {
+		r := rest{0, len(text), nil}
+		from, to := 0, len(text)
+		if i > 0 {
+			from, r.start = common[i-1].end, common[i-1].start
+			r.common = append(r.common, common[i-1])
+		}
+		if i < len(common) {
+			to, r.end = common[i].start, common[i].end
+			r.common = append(r.common, common[i])
+		}
+		if countWords(text[from:to]) > leftOver {
+			list = append(list, r)
 		}
 	}
-	return spans
+	return list
+}
+
+// relatedTo keeps the licences that share phrases with a text, and some with what
+// the common ones leave over of it. offset is where the text begins in the one that
+// the spans are of.
+func relatedTo(from []*known, text []byte, common []span, offset int) []*known {
+	all := newPhraseSet(phrases(text, func(int, int) bool { return true }))
+	over := newPhraseSet(phrases(text, func(start, end int) bool {
+		return !slices.ContainsFunc(common, func(s span) bool { return s.start <= start+offset && end+offset <= s.end })
+	}))
+	var related []*known
+	for _, k := range from {
+		if !k.common && k.related(all, over) {
+			related = append(related, k)
+		}
+	}
+	return related
 }
 
 func spansOf(scanner *licensecheck.Scanner, text []byte) []span {
@@ -145,34 +183,70 @@ func covered(text []byte, spans []span) int {
 // licence's phrases, one in so many, that a text must have to be compared fully.
 const phrase, share = 4, 4
 
-// related says whether a text with the given phrases shares enough of them.
-func (k *known) related(have map[uint64]bool) bool {
-	shared := 0
-	all := k.phrases()
-	for _, p := range all {
-		if have[p] {
-			shared++
-		}
+// newPhrases is how many phrases a licence must share with what the common licences leave
+// over of a text: else it has no more to say than they.
+const newPhrases = 2
+
+// related says whether a text with the given phrases shares enough of them, some of
+// them in the rest that the common licences leave over.
+func (k *known) related(all, rest *phraseSet) bool {
+	phrases := k.phrases()
+	if rest.count(phrases, newPhrases) < newPhrases {
+		return false
 	}
-	return shared > 0 && shared*share >= len(all)
+	enough := max((len(phrases)+share-1)/share, 1)
+	return all.count(phrases, enough) >= enough
 }
 
-// phrases hashes each run of words. The hash only narrows down what is compared.
-func phrases(text []byte) []uint64 {
+// phraseSet holds phrases; most that it does not hold a few bits tell.
+type phraseSet struct {
+	bits [1 << 10]uint64
+	all  map[uint64]struct{}
+}
+
+func newPhraseSet(phrases []uint64) *phraseSet {
+	s := &phraseSet{all: make(map[uint64]struct{}, len(phrases))}
+	for _, p := range phrases {
+		s.all[p] = struct{}{}
+		s.bits[p>>6&(1<<10-1)] |= 1 << (p & 63)
+	}
+	return s
+}
+
+// count counts the phrases that the set holds, until there are enough.
+func (s *phraseSet) count(phrases []uint64, enough int) int {
+	n := 0
+	for _, p := range phrases {
+		if s.bits[p>>6&(1<<10-1)]&(1<<(p&63)) == 0 {
+			continue
+		}
+		if _, ok := s.all[p]; ok {
+			if n++; n >= enough {
+				break
+			}
+		}
+	}
+	return n
+}
+
+// phrases hashes each run of words that is wanted, by where it starts and ends. The
+// hash only narrows down what is compared.
+func phrases(text []byte, wanted func(start, end int) bool) []uint64 {
 	const prime = 1099511628211 // FNV-1a
 	var all []uint64
 	var last [phrase]uint64
+	var starts [phrase]int
 	n := 0
-	eachWord(text, func(word []byte) {
+	eachWord(text, func(start, end int) {
 		h := uint64(14695981039346656037)
-		for _, c := range word {
+		for _, c := range text[start:end] {
 			if 'A' <= c && c <= 'Z' {
 				c += 'a' - 'A'
 			}
 			h = (h ^ uint64(c)) * prime
 		}
-		last[n%phrase] = h
-		if n++; n >= phrase {
+		last[n%phrase], starts[n%phrase] = h, start
+		if n++; n >= phrase && wanted(starts[n%phrase], end) {
 			h = 0
 			for i := range phrase {
 				h = (h ^ last[(n+i)%phrase]) * prime
@@ -185,13 +259,13 @@ func phrases(text []byte) []uint64 {
 
 func countWords(text []byte) int {
 	n := 0
-	eachWord(text, func([]byte) { n++ })
+	eachWord(text, func(int, int) { n++ })
 	return n
 }
 
-// eachWord calls do with each run of letters and digits, and of bytes outside
+// eachWord calls do with the ends of each run of letters and digits, and of bytes outside
 // ASCII.
-func eachWord(text []byte, do func([]byte)) {
+func eachWord(text []byte, do func(start, end int)) {
 	start := -1
 	for i, c := range text {
 		inside := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
@@ -199,11 +273,11 @@ func eachWord(text []byte, do func([]byte)) {
 		case inside && start < 0:
 			start = i
 		case !inside && start >= 0:
-			do(text[start:i])
+			do(start, i)
 			start = -1
 		}
 	}
 	if start >= 0 {
-		do(text[start:])
+		do(start, len(text))
 	}
 }

@@ -60,7 +60,9 @@ const enough = 75
 
 // Conclude says which licences the texts are; all of them hold (AND). Texts in
 // which no licence is recognised make it unknown.
-func Conclude(texts []Text) Conclusion {
+func Conclude(texts []Text) Conclusion { return new(Memo).Conclude(texts) }
+
+func conclude(texts []Text, classify func([]byte) ([]string, int)) Conclusion {
 	if len(texts) == 0 {
 		return Conclusion{Unknown: "there is no licence file"}
 	}

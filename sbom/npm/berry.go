@@ -80,6 +80,16 @@ func (b *berry) addEntry(key string, e *berryEntry) error {
 	if e == nil {
 		return fmt.Errorf("reading lockfile: entry %.200q is null", key)
 	}
+	// A peer that has meta only is one of any version.
+	for peer := range e.PeerDependenciesMeta {
+		if _, again := e.Dependencies[peer]; again || e.PeerDependencies[peer] != "" {
+			continue
+		}
+		if e.PeerDependencies == nil {
+			e.PeerDependencies = map[string]string{}
+		}
+		e.PeerDependencies[peer] = "*"
+	}
 	name, reference, ok := cutSpec(e.Resolution)
 	if !ok {
 		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", key, e.Resolution)
@@ -314,6 +324,12 @@ func (b *berry) dropUnpatched() {
 	b.connectFolders()
 	reached := b.reach(func(Edge) bool { return true })
 	b.drop(func(i int) bool { return reached[i] || !sources[i] })
+	clear(b.folder) // the indexes are others now
+	for i, pkg := range b.Packages {
+		if pkg.Source == SourceWorkspace {
+			b.folder[pkg.Place] = i
+		}
+	}
 }
 
 // A resolution is a member of package.json's "resolutions".

@@ -77,6 +77,9 @@ func (p *Project) omit(kinds []string) error {
 		return !slices.ContainsFunc(tests, func(test func(Edge) bool) bool { return !test(e) })
 	}
 	reached := p.reach(pass)
+	for i := range p.Packages { // what stays for another reason is not needed for this one
+		p.Packages[i].Edges = slices.DeleteFunc(p.Packages[i].Edges, func(e Edge) bool { return !pass(e) })
+	}
 	if before := p.drop(func(i int) bool { return reached[i] || p.Packages[i].Extraneous }); before > 0 {
 		p.Omitted = append(p.Omitted, Omission{What: strings.Join(slices.Compact(slices.Sorted(slices.Values(kinds))), ","), Count: before})
 	}

@@ -66,6 +66,7 @@ func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
 		}
 	}
 	t := &tree{byPlace: map[string]int{}, hidden: readHidden(files)}
+	var memo license.Memo
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for chunk := range slices.Chunk(w.found, 64) {
@@ -79,7 +80,7 @@ func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				in.read(files)
+				in.read(files, &memo)
 			}
 			return nil
 		})
@@ -226,7 +227,7 @@ func cause(err error) error {
 }
 
 // read reads what a package says and what its licence texts say.
-func (in *Installed) read(files fs.FS) {
+func (in *Installed) read(files fs.FS, memo *license.Memo) {
 	if in.link != "" || in.outside {
 		return
 	}
@@ -264,7 +265,7 @@ func (in *Installed) read(files fs.FS) {
 		in.problem = fmt.Sprintf("its package.json cannot be read: %v", cause(err))
 		return
 	}
-	in.Texts = license.Conclude(texts)
+	in.Texts = memo.Conclude(texts)
 	in.findNative(files, entries)
 }
 

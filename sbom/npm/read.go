@@ -258,4 +258,11 @@ func (p *Project) describeFolders(folders manifests) {
 		}
 		pkg.Installed = m.installed(pkg.Place)
 	}
+	root := &p.Packages[0]
+	for i, e := range root.Edges { // that were not known by name
+		if e.Kind == EdgeWorkspace && e.Name == "" {
+			root.Edges[i].Name = p.Packages[e.To].Name
+		}
+	}
+	slices.SortStableFunc(root.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -1,0 +1,1 @@
+export { minutes } from '@made/lib'

@@ -1,0 +1,1 @@
+export const never = () => 'no one imports this'

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -47,12 +46,59 @@ func encode(bom *cdx.BOM, random bool) ([]byte, error) {
 }
 
 // An indenter indents the document that the encoder writes to it, in one piece.
-// The encoder's own indenting takes twice as long.
+// The encoder's own indenting takes ten times as long.
 type indenter struct{ json []byte }
 
 func (i *indenter) Write(compact []byte) (int, error) {
-	var err error
-	i.json, err = jsontext.AppendFormat(make([]byte, 0, 2*len(compact)), compact, jsontext.WithIndent("  "),
-		jsontext.PreserveRawStrings(true), jsontext.AllowDuplicateNames(true)) // it was encoded just now
-	return len(compact), err
+	// Indents are about as long as the rest.
+	i.json = appendIndented(make([]byte, 0, 2*len(compact)+len(compact)/4), bytes.TrimSuffix(compact, []byte("\n")))
+	return len(compact), nil
+}
+
+// spaces are the deepest indents that are written at once.
+var spaces = bytes.Repeat([]byte(" "), 64)
+
+// appendIndented indents JSON that was encoded without spaces, by two a level.
+func appendIndented(dst, compact []byte) []byte {
+	depth := 0
+	newline := func() {
+		dst = append(dst, '\n')
+		for n := 2 * depth; n > 0; n -= len(spaces) {
+			dst = append(dst, spaces[:min(n, len(spaces))]...)
+		}
+	}
+	for i := 0; i < len(compact); i++ {
+		switch c := compact[i]; c {
+		case '"':
+			end := i + 1
+			for compact[end] != '"' {
+				if compact[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			dst = append(dst, compact[i:end+1]...)
+			i = end
+		case '{', '[':
+			if dst = append(dst, c); compact[i+1] == c+2 { // empty
+				i++
+				dst = append(dst, c+2)
+				continue
+			}
+			depth++
+			newline()
+		case '}', ']':
+			depth--
+			newline()
+			dst = append(dst, c)
+		case ',':
+			dst = append(dst, c)
+			newline()
+		case ':':
+			dst = append(dst, ':', ' ')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }

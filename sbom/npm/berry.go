@@ -40,7 +40,7 @@ type berry struct {
 }
 
 func parseBerry(data []byte, folders manifests) (*Project, error) {
-	var lock map[string]*berryEntry
+	var lock entries[berryEntry]
 	if err := yaml.Unmarshal(data, &lock); err != nil {
 		return nil, fmt.Errorf("reading lockfile: %w", err)
 	}

@@ -231,20 +231,20 @@ func (in *Installed) read(files fs.FS, memo *license.Memo) {
 	if in.link != "" || in.outside {
 		return
 	}
-	entries, err := fs.ReadDir(files, in.Place)
+	names, err := listNames(files, in.Place)
 	if err != nil {
 		in.problem = cause(err).Error()
 		return
 	}
 	hasManifest := false
 	var texts []license.Text
-	for _, e := range entries {
-		switch name := e.Name(); {
+	for _, name := range names {
+		switch {
 		case name == "package.json":
 			hasManifest = true
 		case name == "binding.gyp":
 			in.BindingGyp = true
-		case license.IsTextName(name) && e.Type().IsRegular():
+		case license.IsTextName(name):
 			if data, err := readBounded(files, path.Join(in.Place, name), license.MaxText); err == nil {
 				texts = append(texts, license.Text{Name: name, Data: data})
 			}
@@ -266,7 +266,29 @@ func (in *Installed) read(files fs.FS, memo *license.Memo) {
 		return
 	}
 	in.Texts = memo.Conclude(texts)
-	in.findNative(files, entries)
+	in.findNative(files, names)
+}
+
+// listNames lists a folder, sorted. It asks for no more than names where it can:
+// the rest takes a call for each.
+func listNames(files fs.FS, dir string) ([]string, error) {
+	f, err := files.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var names []string
+	if lister, ok := f.(interface{ Readdirnames(int) ([]string, error) }); ok {
+		names, err = lister.Readdirnames(-1)
+	} else {
+		var entries []fs.DirEntry
+		entries, err = fs.ReadDir(files, dir)
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, err
 }
 
 func (in *Installed) describe(m *manifest) {

@@ -15,27 +15,29 @@ const maxNativeDepth = 4
 // that can have such files are searched: those that say for which platform they
 // are, that run something when they are installed, or that have a .node file or a
 // program at the top or in bin.
-func (in *Installed) findNative(files fs.FS, top []fs.DirEntry) {
+func (in *Installed) findNative(files fs.FS, top []string) {
 	m := in.manifest
 	likely := bool(m.OS || m.CPU) || in.BindingGyp || len(in.Scripts) > 0
-	for _, e := range top {
-		likely = likely || strings.HasSuffix(e.Name(), ".node") || slices.Contains([]string{"prebuilds", "binding.gyp"}, e.Name())
+	for _, name := range top {
+		likely = likely || strings.HasSuffix(name, ".node") || name == "prebuilds"
 	}
 	if likely {
-		in.searchNative(files, in.Place, top, 0)
+		in.searchNative(files, in.Place, 0)
 		slices.Sort(in.Native)
 	}
 }
 
-func (in *Installed) searchNative(files fs.FS, dir string, entries []fs.DirEntry, depth int) {
+func (in *Installed) searchNative(files fs.FS, dir string, depth int) {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		return
+	}
 	for _, e := range entries {
 		name := e.Name()
 		at := path.Join(dir, name)
 		switch {
 		case e.IsDir() && name != NodeModules && depth < maxNativeDepth:
-			if inside, err := fs.ReadDir(files, at); err == nil {
-				in.searchNative(files, at, inside, depth+1)
-			}
+			in.searchNative(files, at, depth+1)
 		case e.Type().IsRegular() && !textFile(name) && isNative(files, at):
 			in.Native = append(in.Native, strings.TrimPrefix(at, in.Place+"/"))
 		}

@@ -20,8 +20,8 @@ type pnpmLock struct {
 	Version      string                   `yaml:"lockfileVersion"`
 	Importers    map[string]*pnpmImporter `yaml:"importers"`
 	pnpmImporter `yaml:",inline"`         // version 6 without workspaces
-	Packages     map[string]*pnpmPackage  `yaml:"packages"`
-	Snapshots    map[string]*pnpmPackage  `yaml:"snapshots"`
+	Packages     entries[pnpmPackage]     `yaml:"packages"`
+	Snapshots    entries[pnpmPackage]     `yaml:"snapshots"`
 	Patches      map[string]pnpmPatch     `yaml:"patchedDependencies"`
 }
 
@@ -93,16 +93,16 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 	if several {
 		p.Gaps = append(p.Gaps, "packages of pnpm itself and of its configuration: they stand in a document of their own in pnpm-lock.yaml, which is not read")
 	}
-	entries := lock.Packages
+	list := lock.Packages
 	if major == "9" {
-		entries = lock.Snapshots
+		list = lock.Snapshots
 	}
-	order := sortedKeys(entries)
+	order := sortedKeys(list)
 	for _, key := range order {
-		e := entries[key]
+		e := list[key]
 		if e == nil {
 			e = &pnpmPackage{}
-			entries[key] = e
+			list[key] = e
 		}
 		fetched := e
 		if major == "9" {
@@ -124,7 +124,7 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 		p.connectImporter(folderPlace(place), lock.Importers[place])
 	}
 	for _, key := range order {
-		p.connectEntry(p.keys[key], entries[key])
+		p.connectEntry(p.keys[key], list[key])
 	}
 	return p.finish()
 }

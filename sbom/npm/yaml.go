@@ -1,0 +1,40 @@
+package npm
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// entries is a long YAML mapping. The library compares each key with each other
+// one; here a key that comes twice is an error too, in linear time.
+type entries[V any] map[string]*V
+
+func (m *entries[V]) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return nil
+	}
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: expected a mapping", n.Line)
+	}
+	*m = make(entries[V], len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode {
+			return fmt.Errorf("line %d: expected a key of text", key.Line)
+		}
+		if _, again := (*m)[key.Value]; again {
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, key.Value)
+		}
+		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
+			(*m)[key.Value] = nil
+			continue
+		}
+		v := new(V)
+		if err := value.Decode(v); err != nil {
+			return err
+		}
+		(*m)[key.Value] = v
+	}
+	return nil
+}

@@ -74,6 +74,9 @@ func (p *npmProject) unknown(c *cdx.Component, pkg npm.Package, root bool) {
 	if c.PackageURL == "" {
 		addProperty(c, "plimsoll:unknown:identifier", "it comes from no registry or repository that a package URL could name")
 	}
+	if first := c.Hashes; first != nil && !slices.ContainsFunc(*first, func(h cdx.Hash) bool { return h.Algorithm != cdx.HashAlgoSHA1 }) {
+		addProperty(c, "plimsoll:unknown:hash", p.Format.File+" holds no more than a SHA-1")
+	}
 	if c.Hashes == nil {
 		why := p.Format.File + " does not hold it"
 		switch {
@@ -85,7 +88,8 @@ func (p *npmProject) unknown(c *cdx.Component, pkg npm.Package, root bool) {
 		addProperty(c, "plimsoll:unknown:hash", why)
 		return
 	}
-	if u, err := url.Parse(pkg.Resolved); err == nil && path.Base(u.Path) != "." && path.Base(u.Path) != "/" {
+	address := strings.TrimPrefix(pkg.Resolved, "file:")
+	if u, err := url.Parse(address); err == nil && path.Base(u.Path) != "." && path.Base(u.Path) != "/" {
 		addFileProperties(c, path.Base(u.Path), "non-executable", "archive", "structured")
 	}
 }
@@ -106,6 +110,9 @@ func npmLicense(c *cdx.Component, pkg npm.Package, file string) {
 			addProperty(c, "plimsoll:license:declared", declared)
 		}
 	case declareLicense(c, declared):
+		if !license.IsExpression(declared) {
+			addProperty(c, "plimsoll:unknown:license", "what it declares is no SPDX expression")
+		}
 	case pkg.Installed != nil:
 		addProperty(c, "plimsoll:unknown:license", "its package.json declares none, and "+pkg.Installed.Texts.Unknown)
 	default:
@@ -165,7 +172,9 @@ func npmProducer(c *cdx.Component, pkg npm.Package, file string) {
 	}
 	author := pkg.Installed.Author
 	if author.Name == "" {
-		addProperty(c, "plimsoll:unknown:producer", "its package.json names nobody")
+		if pkg.Source != npm.SourceWorkspace { // else whoever made the project
+			addProperty(c, "plimsoll:unknown:producer", "its package.json names nobody")
+		}
 		return
 	}
 	made := &cdx.OrganizationalEntity{Name: author.Name}

@@ -118,6 +118,13 @@ func (p *part) adopt(sub *part, owner *node, file string, byRef map[string]*node
 	sub.redirect(map[string]string{top.ref(): ref})
 	top.component.BOMRef = ref
 	top.component.Scope = owner.component.Scope
+	if top.component.Manufacturer == nil {
+		top.component.Manufacturer, top.component.Supplier = owner.component.Manufacturer, owner.component.Supplier
+	}
+	removeProperty(&top.component, "plimsoll:unknown:producer")
+	if top.component.Manufacturer == nil {
+		addProperty(&top.component, "plimsoll:unknown:producer", "neither it nor the package that it comes in names anybody")
+	}
 	addOccurrence(&top.component, cdx.EvidenceOccurrence{Location: file})
 	sub.rename(func(n *node) string {
 		if have := byRef[n.ref()]; have != nil && !same(have.component, n.component) {

@@ -84,10 +84,30 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 		return nil, err
 	}
 	addProperty(&p.root.component, logical, "true")
+	described.describeFolders(o)
 	if o.Time.IsZero() {
 		if head, err := git.Head(ctx, dir); err == nil {
 			p.time = head.Time
 		}
 	}
 	return []*part{p}, nil
+}
+
+// describeFolders says of the project's folders that they are no files, and who made
+// them: they, or whoever made the project.
+func (p *npmProject) describeFolders(o Options) {
+	for i, g := range p.groups {
+		c := &p.nodes[i].component
+		if i == 0 || p.Packages[g.places[0]].Source != npm.SourceWorkspace {
+			continue
+		}
+		addProperty(c, logical, "true")
+		if c.Manufacturer == nil {
+			c.Manufacturer, c.Supplier = o.Manufacturer.entity(), o.Supplier.entity()
+		}
+		removeProperty(c, "plimsoll:unknown:producer")
+		if c.Manufacturer == nil && c.Supplier == nil {
+			addProperty(c, "plimsoll:unknown:producer", "nobody was named as the manufacturer or supplier")
+		}
+	}
 }

@@ -177,21 +177,21 @@ func (a *Attribution) attribute(at string, m Module) []Finding {
 		name = parts[0]
 	}
 	place := at[:cut+len(NodeModules)+1] + name
-	for from := place; ; { // the longest end of the path at which a package lies
-		if i, ok := a.byPlace[from]; ok {
-			if f, certain := a.compare(i, from, at[len(place):], m); certain {
-				return []Finding{f}
-			}
-			return []Finding{{Package: -1, Name: name, Within: a.around(place), Certainty: ByName}}
-		}
-		next := strings.IndexByte(from, '/')
-		if next < 0 || !strings.Contains(from[next+1:], NodeModules+"/") {
-			break
-		}
-		from = from[next+1:]
+	if i, ok := a.byPlace[place]; ok {
+		return a.compared(i, place, at[len(place):], name, m)
 	}
 	if i, ok := a.versionIn(at[:cut], name); ok {
 		return []Finding{{Package: i, Certainty: ByVersion}}
+	}
+	for from := place; movable(place, from); { // the longest end of the path at which a package lies
+		if i, ok := a.byPlace[from]; ok {
+			return a.compared(i, from, at[len(place):], name, m)
+		}
+		_, next, _ := strings.Cut(from, "/")
+		if !strings.Contains(next, NodeModules+"/") {
+			break
+		}
+		from = next
 	}
 	around := a.around(place)
 	if around > 0 {
@@ -215,6 +215,22 @@ func (a *Attribution) attribute(at string, m Module) []Finding {
 		}
 		return all
 	}
+}
+
+// movable says whether a path may be that of a package at its end, in a project that
+// lies elsewhere: not if what is before it leads out of the project or into a hidden
+// folder, such as a cache.
+func movable(place, end string) bool {
+	before := strings.TrimSuffix(place, end)
+	return !strings.HasPrefix(before, "../") && !strings.Contains("/"+before, "/.")
+}
+
+// compared is what a module is of that lies where package i does.
+func (a *Attribution) compared(i int, place, rest, name string, m Module) []Finding {
+	if f, certain := a.compare(i, place, rest, m); certain {
+		return []Finding{f}
+	}
+	return []Finding{{Package: -1, Name: name, Within: a.around(place), Certainty: ByName}}
 }
 
 // compare holds a module's source against the installed file. If they differ, the

@@ -86,13 +86,13 @@ func (p *Project) comparePlaces(t *tree) {
 				p.Drift = append(p.Drift, Drift{Kind: DriftMissing, Place: pkg.Place, Name: pkg.Name, Locked: pkg.Version})
 			}
 			continue
-		case t.packages[at].link != "":
+		case t.packages[at].isLink:
 			continue // what it leads to is found where it lies
 		}
 		p.match(pkg, t.packages[at])
 	}
 	for _, in := range t.packages {
-		if !known[in.Place] && in.link == "" && !in.outside && in.problem == "" && inNodeModules(in.Place) {
+		if !known[in.Place] && !in.isLink && !in.outside && in.problem == "" && inNodeModules(in.Place) {
 			p.addExtraneous(t, in)
 		}
 	}
@@ -142,7 +142,7 @@ func (p *Project) compareVersions(t *tree) {
 		}
 	}
 	for _, in := range t.packages {
-		if in.link != "" || in.outside || in.problem != "" || !inNodeModules(in.Place) {
+		if in.isLink || in.outside || in.problem != "" || !inNodeModules(in.Place) {
 			continue
 		}
 		list := locked[key{in.Name, in.Version}]

@@ -33,7 +33,8 @@ type Installed struct {
 	Native               []string // its files that are programs or libraries for a processor, below Place
 
 	manifest *manifest
-	link     string // the place that a link stands for
+	isLink   bool   // to the place link
+	link     string // "": the project itself
 	outside  bool   // it is a link that leads out of the project
 	problem  string // why its package.json is not read
 }
@@ -196,8 +197,11 @@ func (w *walker) entry(at string, e fs.DirEntry) error {
 		w.found = append(w.found, &Installed{Place: at, outside: true, problem: "it is a link to what is no folder of the project"})
 		return nil
 	}
-	w.found = append(w.found, &Installed{Place: at, link: to})
-	if inNodeModules(to) {
+	if to == "." {
+		to = ""
+	}
+	w.found = append(w.found, &Installed{Place: at, isLink: true, link: to})
+	if to == "" || inNodeModules(to) {
 		return nil // a store has it, or it is found on its own
 	}
 	if w.seen["link "+to] {
@@ -228,7 +232,7 @@ func cause(err error) error {
 
 // read reads what a package says and what its licence texts say.
 func (in *Installed) read(files fs.FS, memo *license.Memo) {
-	if in.link != "" || in.outside {
+	if in.isLink || in.outside {
 		return
 	}
 	names, err := listNames(files, in.Place)

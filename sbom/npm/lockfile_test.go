@@ -217,25 +217,3 @@ func TestSources(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseLockfile(f *testing.F) {
-	data, err := os.ReadFile("../../testdata/npm/shop-v3.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data[:2000])
-	f.Add([]byte(`{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","link":true,"resolved":"x"},"x":{}}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := npm.ParseLockfile("package-lock.json", data)
-		if err != nil {
-			return
-		}
-		for _, pkg := range p.Packages {
-			for _, e := range pkg.Edges {
-				if e.To < 0 || e.To >= len(p.Packages) || p.Packages[e.To].Link != 0 {
-					t.Errorf("%q: an edge to %d", pkg.Place, e.To)
-				}
-			}
-		}
-	})
-}

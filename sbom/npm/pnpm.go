@@ -88,6 +88,9 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 	if major != "6" && major != "9" {
 		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 6 or 9, found %q; pnpm install --lockfile-only of pnpm 8 writes 6, of 9 and later 9", lock.Version)
 	}
+	if err := lock.check(major); err != nil {
+		return nil, err
+	}
 	p := &pnpm{graph: newGraph(), keys: map[string]int{}}
 	p.Format.Version = lock.Version
 	if several {
@@ -106,10 +109,7 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 		}
 		fetched := e
 		if major == "9" {
-			bare, _, _ := strings.Cut(key, "(")
-			if fetched = lock.Packages[bare]; fetched == nil {
-				return nil, fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", key, bare)
-			}
+			fetched = lock.Packages[withoutPeers(key)]
 			e.PeerDependencies, e.PeerDependenciesMeta = fetched.PeerDependencies, fetched.PeerDependenciesMeta
 		}
 		p.keys[key] = p.add(describePNPM(key, fetched, lock.Patches))
@@ -127,6 +127,33 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 		p.connectEntry(p.keys[key], list[key])
 	}
 	return p.finish()
+}
+
+// check holds what version 9 says twice: each snapshot has its package, and each
+// package a snapshot.
+func (lock *pnpmLock) check(major string) error {
+	if major != "9" {
+		return nil
+	}
+	seen := make(map[string]bool, len(lock.Packages))
+	for _, key := range sortedKeys(lock.Snapshots) {
+		bare := withoutPeers(key)
+		if seen[bare] = true; lock.Packages[bare] == nil {
+			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", key, bare)
+		}
+	}
+	for _, key := range sortedKeys(lock.Packages) {
+		if !seen[key] {
+			return fmt.Errorf("reading lockfile: package %.200q has no snapshot", key)
+		}
+	}
+	return nil
+}
+
+// withoutPeers cuts the sets of peers off a key.
+func withoutPeers(key string) string {
+	bare, _, _ := strings.Cut(key, "(")
+	return bare
 }
 
 // decodePNPM reads the last document: pnpm 11 and later may write one before it,

@@ -13,9 +13,9 @@ func (t *tree) resolve(place, name string) (*Installed, bool) {
 		return nil, false
 	}
 	in := t.packages[i]
-	if in.link != "" {
+	if in.isLink {
 		if i, ok = t.byPlace[in.link]; !ok {
-			return nil, false
+			return nil, false // the project itself is none of them
 		}
 		in = t.packages[i]
 	}
@@ -36,8 +36,10 @@ func (t *tree) project(folders manifests) *Project {
 	for _, in := range t.packages {
 		switch {
 		case in.outside || in.problem != "":
-		case in.link != "":
-			if i, ok := t.byPlace[in.link]; ok && t.packages[i].problem == "" && t.packages[i].link == "" {
+		case checkPlace(in.Place) != nil:
+			p.Gaps = append(p.Gaps, fmt.Sprintf("what lies at %.200q: %v", in.Place, checkPlace(in.Place)))
+		case in.isLink:
+			if i, ok := t.byPlace[in.link]; in.link == "" || (ok && t.packages[i].problem == "" && !t.packages[i].isLink) {
 				lock.Packages[in.Place] = &lockItem{Link: true, Resolved: flexible(in.link)}
 			}
 		default:

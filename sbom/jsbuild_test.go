@@ -1,0 +1,331 @@
+package sbom_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plimsoll.example/sbom"
+	"plimsoll.example/sbom/npm"
+)
+
+// javascript writes a project's files and returns its folder.
+func javascript(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "folder")
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// lock is a package-lock.json of version 3 with these packages.
+func lock(packages string) map[string]string {
+	return map[string]string{"package-lock.json": `{"name":"r","version":"1.0.0","lockfileVersion":3,"packages":{` + packages + `}}`}
+}
+
+func (d document) component(t testing.TB, ref string) component {
+	t.Helper()
+	for _, c := range d.all() {
+		if c.BOMRef == ref {
+			return c
+		}
+	}
+	t.Fatalf("no component %q among %d", ref, len(d.Components))
+	return component{}
+}
+
+func (d document) dependsOn(ref string) []string {
+	for _, dep := range d.Dependencies {
+		if dep.Ref == ref {
+			return dep.DependsOn
+		}
+	}
+	return nil
+}
+
+func read(t *testing.T, files map[string]string) document {
+	t.Helper()
+	return parse(t, generate(t, javascript(t, files), sbom.Options{}))
+}
+
+const sri = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="
+
+func TestMistakeNestedVersions(t *testing.T) {
+	d := read(t, lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1"}},
+		"node_modules/a": {"version":"1.0.0","dependencies":{"b":"2"}},
+		"node_modules/a/node_modules/b": {"version":"2.0.0"},
+		"node_modules/b": {"version":"1.0.0"}`))
+	if got := d.dependsOn("pkg:npm/a@1.0.0"); !slices.Equal(got, []string{"pkg:npm/b@2.0.0"}) {
+		t.Errorf("a depends on %v", got)
+	}
+	if got := d.dependsOn("pkg:npm/r@1.0.0"); !slices.Equal(got, []string{"pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0"}) {
+		t.Errorf("the project depends on %v", got)
+	}
+}
+
+// TestMistakeMergedFlags: a package in several places is for development, or may be
+// absent, if it is so in each of them.
+func TestMistakeMergedFlags(t *testing.T) {
+	for flags, want := range map[string]struct {
+		scope string
+		dev   bool
+	}{
+		`"dev":true / `:                   {"required", false},
+		`"dev":true / "dev":true`:         {"excluded", true},
+		`"optional":true / `:              {"required", false},
+		`"optional":true / "dev":true`:    {"optional", false},
+		`"devOptional":true / `:           {"required", false},
+		`"devOptional":true / "dev":true`: {"optional", false},
+	} {
+		one, other, _ := strings.Cut(flags, " / ")
+		comma := func(s string) string {
+			if s != "" {
+				return "," + s
+			}
+			return s
+		}
+		d := read(t, lock(`
+			"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","x":"1"}},
+			"node_modules/x": {"version":"1.0.0","integrity":"`+sri+`"`+comma(one)+`},
+			"node_modules/a": {"version":"1.0.0","dependencies":{"x":"1"}},
+			"node_modules/a/node_modules/x": {"version":"1.0.0","integrity":"`+sri+`"`+comma(other)+`}`))
+		x := d.component(t, "pkg:npm/x@1.0.0")
+		if dev := len(x.property("cdx:npm:package:development")) > 0; x.Scope != want.scope || dev != want.dev {
+			t.Errorf("%s: expected %+v, found %s, %v", flags, want, x.Scope, dev)
+		}
+		if places := x.property("cdx:npm:package:path"); len(places) != 2 {
+			t.Errorf("%s: found places %v", flags, places)
+		}
+	}
+}
+
+// TestMistakeDroppedDev: nothing is left out unless it was asked for, and then it is
+// said.
+func TestMistakeDroppedDev(t *testing.T) {
+	dir := javascript(t, lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1"},"devDependencies":{"d":"1"},"optionalDependencies":{"o":"1"}},
+		"node_modules/a": {"version":"1.0.0"}, "node_modules/d": {"version":"1.0.0","dev":true}, "node_modules/o": {"version":"1.0.0","optional":true}`))
+	if d := parse(t, generate(t, dir, sbom.Options{})); len(d.Components) != 3 {
+		t.Errorf("found %d components", len(d.Components))
+	}
+	doc, err := sbom.Generate(context.Background(), []string{dir}, sbom.Options{NPM: npm.Options{Omit: []string{"dev", "optional"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := parse(t, doc.JSON()); len(d.Components) != 1 || !slices.Contains(doc.Notes, "left out as asked: dev,optional (2 places)") {
+		t.Errorf("found %d components, notes %v", len(d.Components), doc.Notes)
+	}
+	if _, err := sbom.Generate(context.Background(), []string{dir}, sbom.Options{NPM: npm.Options{Omit: []string{"prod"}}}); err == nil {
+		t.Error("an unknown kind: accepted")
+	}
+}
+
+func TestMistakeAlias(t *testing.T) {
+	d := read(t, lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"old":"npm:@s/real@1","JSONStream":"1"}},
+		"node_modules/old": {"name":"@s/real","version":"1.0.0","integrity":"`+sri+`"},
+		"node_modules/JSONStream": {"version":"1.3.5"}`))
+	if got := d.dependsOn("pkg:npm/r@1.0.0"); !slices.Equal(got, []string{"pkg:npm/%40s/real@1.0.0", "pkg:npm/JSONStream@1.3.5"}) {
+		t.Errorf("found %v", got)
+	}
+	if c := d.component(t, "pkg:npm/%40s/real@1.0.0"); c.Group != "@s" || c.Name != "real" || len(c.Hashes) != 1 {
+		t.Errorf("found %+v", c)
+	}
+}
+
+// TestMistakeSources: what does not come from a registry does not look as if it did.
+func TestMistakeSources(t *testing.T) {
+	d := read(t, lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"g":"git@host.example:a/g.git","t":"https://example.com/t.tgz","f":"file:f.tgz","l":"file:l"}},
+		"node_modules/g": {"version":"1.0.0","resolved":"git+ssh://git@host.example:a/g.git#0123456789012345678901234567890123456789"},
+		"node_modules/t": {"version":"1.0.0","resolved":"https://user:secret@example.com/t.tgz","integrity":"`+sri+`"},
+		"node_modules/f": {"version":"1.0.0","resolved":"file:f.tgz","integrity":"`+sri+`"},
+		"node_modules/l": {"resolved":"l","link":true}, "l": {"name":"l","version":"1.0.0"}`))
+	for ref, purl := range map[string]string{
+		"pkg:npm/g@1.0.0?vcs_url=git%2Bssh:%2F%2Fgit%40host.example%2Fa%2Fg.git%230123456789012345678901234567890123456789": "",
+		"pkg:npm/t@1.0.0?download_url=https:%2F%2Fexample.com%2Ft.tgz":                                                      "", "npm:node_modules/f": "-", "npm:l": "-",
+	} {
+		c := d.component(t, ref)
+		if want := strings.TrimPrefix(purl, "-"); purl != "" && c.PURL != want {
+			t.Errorf("%s: purl %q", ref, c.PURL)
+		}
+		for _, r := range c.ExternalReferences {
+			if strings.Contains(r.URL, "secret") || strings.Contains(r.URL, "example:a") {
+				t.Errorf("%s: reference %s", ref, r.URL)
+			}
+		}
+	}
+}
+
+// TestMistakeNamedByFolder: packages are called what their package.json calls them.
+func TestMistakeNamedByFolder(t *testing.T) {
+	d := read(t, map[string]string{
+		"package.json":             `{"name":"shop","version":"2.0.0"}`,
+		"packages/ui/package.json": `{"name":"@shop/frontend","version":"0.3.0","license":"MIT"}`,
+		"pnpm-lock.yaml":           "lockfileVersion: '9.0'\nimporters:\n  .: {}\n  packages/ui: {}\n",
+	})
+	if c := d.Metadata.Component; c.Name != "shop" || c.Version != "2.0.0" {
+		t.Errorf("the project: %+v", c)
+	}
+	if c := d.component(t, "npm:packages/ui"); c.Group != "@shop" || c.Name != "frontend" || c.Version != "0.3.0" {
+		t.Errorf("the workspace: %+v", c)
+	}
+	if got := d.dependsOn("pkg:npm/shop@2.0.0"); !slices.Equal(got, []string{"npm:packages/ui"}) {
+		t.Errorf("the project depends on %v", got)
+	}
+}
+
+// TestMistakeCopiedNodeModules: npm's own note is believed where the packages agree
+// with it, whatever the folders' times are; not where they do not.
+func TestMistakeCopiedNodeModules(t *testing.T) {
+	files := map[string]string{
+		"package.json":                `{"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1"}}`,
+		"node_modules/a/package.json": `{"name":"a","version":"1.0.0","license":"MIT"}`,
+		"node_modules/b/package.json": `{"name":"b","version":"1.0.1","license":"MIT"}`,
+		"node_modules/.package-lock.json": `{"lockfileVersion":3,"packages":{
+			"node_modules/a":{"version":"1.0.0","resolved":"https://registry.example/a/-/a-1.0.0.tgz","integrity":"` + sri + `"},
+			"node_modules/b":{"version":"1.0.0","resolved":"https://registry.example/b/-/b-1.0.0.tgz","integrity":"` + sri + `"}}}`,
+	}
+	dir := javascript(t, files)
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "node_modules", ".package-lock.json"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	d := parse(t, generate(t, dir, sbom.Options{}))
+	if a := d.component(t, "pkg:npm/a@1.0.0"); len(a.Hashes) != 1 {
+		t.Errorf("a: %+v", a)
+	}
+	for _, c := range d.Components {
+		if c.Name == "b" && (len(c.Hashes) != 0 || c.Version != "1.0.1") {
+			t.Errorf("b: %+v", c)
+		}
+	}
+}
+
+// TestMistakeFixtures: folders called node_modules in a package's tests, and files
+// that are no packages, are not installed.
+func TestMistakeFixtures(t *testing.T) {
+	d := read(t, map[string]string{
+		"package.json":                                                `{"name":"r","version":"1.0.0","dependencies":{"a":"1"}}`,
+		"node_modules/a/package.json":                                 `{"name":"a","version":"1.0.0"}`,
+		"node_modules/a/action.yml":                                   "runs: {using: node20}",
+		"node_modules/a/.github/workflows/ci.yml":                     "jobs: {x: {steps: [{uses: actions/checkout@v4}]}}",
+		"node_modules/a/test/fixtures/node_modules/evil/package.json": `{"name":"evil","version":"6.6.6"}`,
+		"node_modules/a/test/package.json":                            `{"name":"test","version":"1.0.0"}`,
+		"node_modules/.cache/x/package.json":                          `{"name":"cached","version":"1.0.0"}`,
+	})
+	if len(d.Components) != 1 || d.Components[0].Name != "a" {
+		t.Errorf("found %+v", d.Components)
+	}
+}
+
+func TestMistakeVersionOneNested(t *testing.T) {
+	d := read(t, map[string]string{
+		"package.json": `{"name":"r","version":"1.0.0","dependencies":{"a":"1"},"devDependencies":{"b":"1"}}`,
+		"package-lock.json": `{"name":"r","version":"1.0.0","lockfileVersion":1,"requires":true,"dependencies":{
+			"a":{"version":"1.0.0","requires":{"b":"2"},"dependencies":{"b":{"version":"2.0.0","requires":{"c":"1"},"dependencies":{"c":{"version":"1.0.0"}}}}},
+			"b":{"version":"1.0.0","dev":true}, "t":{"version":"https://example.com/t.tgz"}}}`,
+	})
+	if got := d.dependsOn("pkg:npm/a@1.0.0"); !slices.Equal(got, []string{"pkg:npm/b@2.0.0"}) {
+		t.Errorf("a depends on %v", got)
+	}
+	if got := d.dependsOn("pkg:npm/b@2.0.0"); !slices.Equal(got, []string{"pkg:npm/c@1.0.0"}) {
+		t.Errorf("b 2 depends on %v", got)
+	}
+	if c := d.component(t, "pkg:npm/b@1.0.0"); c.Scope != "excluded" {
+		t.Errorf("b 1: %+v", c)
+	}
+}
+
+// TestMistakeDrift: a lockfile and a node_modules that disagree make a document of
+// the lockfile, in which each disagreement stands.
+func TestMistakeDrift(t *testing.T) {
+	files := lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1"},"optionalDependencies":{"o":"1"}},
+		"node_modules/a": {"version":"1.0.0"}, "node_modules/b": {"version":"1.0.0"}, "node_modules/o": {"version":"1.0.0","optional":true}`)
+	files["node_modules/a/package.json"] = `{"name":"a","version":"1.0.7","license":"GPL-3.0-only"}`
+	files["node_modules/c/package.json"] = `{"name":"c","version":"3.0.0"}`
+	dir := javascript(t, files)
+	doc, err := sbom.Generate(context.Background(), []string{dir}, sbom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw struct {
+		Metadata struct {
+			Properties []struct{ Name, Value string }
+		}
+	}
+	if err := json.Unmarshal(doc.JSON(), &raw); err != nil {
+		t.Fatal(err)
+	}
+	var drift []string
+	for _, p := range raw.Metadata.Properties {
+		if p.Name == "plimsoll:npm:drift" {
+			drift = append(drift, p.Value)
+		}
+	}
+	want := []string{
+		`missing: b@1.0.0, locked at "node_modules/b", is not installed`,
+		`extraneous: c@3.0.0, installed at "node_modules/c", is not in the lockfile`,
+		`other version: a at "node_modules/a", expected 1.0.0, found 1.0.7`,
+	}
+	if !slices.Equal(drift, want) || len(doc.Notes) != 3 {
+		t.Errorf("expected\n%s\nfound\n%s\nnotes %v", strings.Join(want, "\n"), strings.Join(drift, "\n"), doc.Notes)
+	}
+	d := parse(t, doc.JSON())
+	if a := d.component(t, "pkg:npm/a@1.0.0"); len(a.Licenses) != 0 {
+		t.Errorf("a has the licence of another version: %+v", a.Licenses)
+	}
+	for _, c := range d.Components {
+		if c.Name == "c" && len(c.property("cdx:npm:package:extraneous")) != 1 {
+			t.Errorf("c: %+v", c)
+		}
+	}
+}
+
+// TestMistakeErrorsStop: what npm ls fails on is stated, and the document is whole.
+func TestMistakeErrorsStop(t *testing.T) {
+	dir := javascript(t, lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","gone":"^2"}},
+		"node_modules/a": {"version":"1.0.0","peerDependencies":{"nowhere":"1","b":"^9"},"dependencies":{"a":"1"}},
+		"node_modules/b": {"version":"1.0.0","extraneous":true}`))
+	doc, err := sbom.Generate(context.Background(), []string{dir}, sbom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parse(t, doc.JSON()).Components) != 2 || !slices.ContainsFunc(doc.Gaps, func(g string) bool { return strings.Contains(g, "gone@^2") }) {
+		t.Errorf("gaps %v", doc.Gaps)
+	}
+}
+
+// TestMistakeFolder: the folder that a project lies in changes nothing, nor do the
+// times of its files.
+func TestMistakeFolder(t *testing.T) {
+	for _, name := range []string{"npm-kinds", "pnpm9-kinds"} {
+		t.Run(name, func(t *testing.T) {
+			dir := made(t, "js", name)
+			copied := filepath.Join(t.TempDir(), "elsewhere", "deeper")
+			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range []sbom.Options{{NPM: npm.Options{LockfileOnly: true}}, {}} {
+				if a, b := generate(t, dir, o), generate(t, copied, o); string(a) != string(b) {
+					t.Errorf("%+v: another folder, other bytes", o.NPM)
+				}
+			}
+		})
+	}
+}

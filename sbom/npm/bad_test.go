@@ -1,0 +1,195 @@
+package npm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"plimsoll.example/sbom/npm"
+)
+
+// good are small lockfiles of each format, by name and folder.
+var good = map[string][2]string{
+	"npm 1":  {"package-lock.json", `{"name":"r","lockfileVersion":1,"requires":true,"dependencies":{"a":{"version":"1.0.0","requires":{"b":"1"}},"b":{"version":"1.0.0","requires":{"a":"1"}}}}`},
+	"npm 3":  {"package-lock.json", `{"name":"r","lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","dependencies":{"b":"1"}},"node_modules/b":{"version":"1.0.0","dependencies":{"a":"1"}}}}`},
+	"yarn 1": {"yarn.lock", "# yarn lockfile v1\n\n\na@1:\n  version \"1.0.0\"\n  dependencies:\n    b \"1\"\n\nb@1:\n  version \"1.0.0\"\n  dependencies:\n    a \"1\"\n"},
+	"berry":  {"yarn.lock", "__metadata:\n  version: 8\n\n\"a@npm:1\":\n  version: 1.0.0\n  resolution: \"a@npm:1.0.0\"\n  dependencies:\n    b: \"npm:1\"\n\n\"b@npm:1\":\n  version: 1.0.0\n  resolution: \"b@npm:1.0.0\"\n  dependencies:\n    a: \"npm:1\"\n\n\"r@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"r@workspace:.\"\n  dependencies:\n    a: \"npm:1\"\n"},
+	"pnpm 6": {"pnpm-lock.yaml", "lockfileVersion: '6.0'\ndependencies:\n  a:\n    specifier: '1'\n    version: 1.0.0\npackages:\n  /a@1.0.0:\n    resolution: {integrity: sha512-AA==}\n    dependencies:\n      b: 1.0.0\n  /b@1.0.0:\n    resolution: {integrity: sha512-AA==}\n    dependencies:\n      a: 1.0.0\n"},
+	"pnpm 9": {"pnpm-lock.yaml", "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a:\n        specifier: '1'\n        version: 1.0.0\npackages:\n  a@1.0.0:\n    resolution: {integrity: sha512-AA==}\n  b@1.0.0:\n    resolution: {integrity: sha512-AA==}\nsnapshots:\n  a@1.0.0:\n    dependencies:\n      b: 1.0.0\n  b@1.0.0:\n    dependencies:\n      a: 1.0.0\n"},
+	"bun":    {"bun.lock", `{"lockfileVersion":1,"workspaces":{"":{"name":"r","dependencies":{"a":"1",},},},"packages":{"a":["a@1.0.0","",{"dependencies":{"b":"1"}},"sha512-AA=="],"b":["b@1.0.0","",{"dependencies":{"a":"1"}},"sha512-AA=="],}}`},
+}
+
+// TestGoodForms: each format says the same of a circle of two packages, also with a
+// byte order mark and CRLF.
+func TestGoodForms(t *testing.T) {
+	for name, lock := range good {
+		for form, text := range map[string]string{
+			"": lock[1], ", BOM": "\ufeff" + lock[1], ", CRLF": strings.ReplaceAll(lock[1], "\n", "\r\n"), ", both": "\ufeff" + strings.ReplaceAll(lock[1], "\n", "\r\n"),
+		} {
+			t.Run(name+form, func(t *testing.T) {
+				p, err := npm.Read(context.Background(), fstest.MapFS{
+					lock[0]: {Data: []byte(text)}, "package.json": {Data: []byte("\ufeff" + `{"name":"r","version":"1.0.0","dependencies":{"a":"1"}}`)},
+				}, lock[0], npm.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				edges := map[string]bool{}
+				for _, pkg := range p.Packages {
+					for _, e := range pkg.Edges {
+						edges[pkg.Name+" "+p.Packages[e.To].Name] = true
+					}
+				}
+				if len(p.Packages) != 3 || len(p.Missing) != 0 || !edges["r a"] || !edges["a b"] || !edges["b a"] || len(edges) != 3 {
+					t.Errorf("%d packages, edges %v, missing %v", len(p.Packages), edges, p.Missing)
+				}
+			})
+		}
+	}
+}
+
+// TestBadLockfiles: what is wrong with each is said.
+func TestBadLockfiles(t *testing.T) {
+	deepJSON := strings.Repeat(`{"a":`, 10_000) + strings.Repeat("}", 10_000)
+	deepYAML := strings.Repeat("{a: ", 10_000) + strings.Repeat("}", 10_000)
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for i := range 8 {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", 'b'+i, 'b'+i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c,", 'a'+i), 9), ","))
+	}
+	for _, c := range []struct{ name, file, text, want string }{
+		{"conflict, npm", "package-lock.json", "{\n<<<<<<< HEAD\n}", "merge conflict markers"},
+		{"conflict, yarn", "yarn.lock", "# yarn lockfile v1\n<<<<<<< HEAD\na@1:\n=======\n>>>>>>> b\n", "merge conflict markers"},
+		{"conflict, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n<<<<<<< HEAD\n", "merge conflict markers"},
+		{"version, npm", "package-lock.json", `{"lockfileVersion":9,"packages":{"":{}}}`, "expected lockfileVersion 1, 2 or 3, found 9"},
+		{"version, yarn", "yarn.lock", "# yarn lockfile v2\n", `expected "# yarn lockfile v1" or a "__metadata" entry`},
+		{"version, berry", "yarn.lock", "__metadata:\n  cacheKey: 8\n", "expected a version in __metadata"},
+		{"version, pnpm", "pnpm-lock.yaml", "lockfileVersion: 5.4\n", `expected lockfileVersion 6 or 9, found "5.4"`},
+		{"version, bun", "bun.lock", `{"lockfileVersion":7,"workspaces":{"":{}}}`, "expected lockfileVersion 0 to 2, found 7"},
+		{"no version, bun", "bun.lock", `{"workspaces":{"":{}}}`, "found none"},
+		{"empty, npm", "package-lock.json", "", "reading lockfile"},
+		{"empty, yarn", "yarn.lock", "", "found neither"},
+		{"empty, pnpm", "pnpm-lock.yaml", "", "reading lockfile"},
+		{"empty, bun", "bun.lock", "", "reading lockfile"},
+		{"deep, npm", "package-lock.json", deepJSON, "reading lockfile"},
+		{"deep, bun", "bun.lock", deepJSON, "reading lockfile"},
+		{"deep, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages: " + deepYAML, "reading lockfile"},
+		{"deep, berry", "yarn.lock", "__metadata: " + deepYAML, "reading lockfile"},
+		{"aliases, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n" + bomb + "packages: {x@1: {engines: *i}}\n", "reading lockfile"},
+		{"twice, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"":{}}}`, "duplicate"},
+		{"twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\na@1:\n  version \"2\"\n", `two entries for "a@1"`},
+		{"field twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\n  version \"2\"\n", `line 4: expected each field once, found "version" again`},
+		{"twice, berry", "yarn.lock", "__metadata:\n  version: 8\na@npm:1:\n  resolution: a@npm:1\na@npm:1:\n  resolution: a@npm:2\n", "stands there twice"},
+		{"twice, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1: {}\n  a@1: {}\n", "stands there twice"},
+		{"twice, bun", "bun.lock", `{"lockfileVersion":1,"workspaces":{"":{}},"packages":{"a":["a@1"],"a":["a@2"]}}`, "duplicate"},
+		{"above, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"node_modules/../../x":{}}}`, "names no package"},
+		{"above, bun", "bun.lock", `{"lockfileVersion":1,"workspaces":{"":{}},"packages":{"..":["x@1.0.0"]}}`, "names no package"},
+		{"control, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"node_modules/a\u0007":{}}}`, "control characters"},
+		{"control, yarn", "yarn.lock", "# yarn lockfile v1\n\"a\x07@1\":\n  version \"1\"\n", "no control characters"},
+		{"control, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  \"a\\a@1\": {}\nsnapshots:\n  \"a\\a@1\": {}\n", "control characters"},
+		{"no project, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{}}`, `expected an entry ""`},
+		{"no project, berry", "yarn.lock", "__metadata:\n  version: 8\n", "NAME@workspace:."},
+		{"no snapshot, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\nsnapshots:\n  a@1: {}\n", `has no entry "a@1" in packages`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := npm.ParseLockfile(c.file, []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("expected %q, found %v", c.want, err)
+			}
+		})
+	}
+}
+
+// TestTruncatedLockfiles: cut off after any byte, a lockfile is an error, or says no
+// more than what is there.
+func TestTruncatedLockfiles(t *testing.T) {
+	for name, lock := range good {
+		for i := range len(lock[1]) {
+			p, err := npm.ParseLockfile(lock[0], []byte(lock[1][:i]))
+			if err == nil && len(p.Packages) > 3 {
+				t.Errorf("%s, %d bytes: %d packages", name, i, len(p.Packages))
+			}
+			if err == nil && strings.HasPrefix(lock[1], "{") {
+				t.Errorf("%s: %d of %d bytes are accepted", name, i, len(lock[1]))
+			}
+		}
+	}
+}
+
+// TestPrototype: names that mean something to JavaScript are names.
+func TestPrototype(t *testing.T) {
+	p, err := npm.ParseLockfile("package-lock.json", []byte(`{"lockfileVersion":3,"packages":{"":{"dependencies":{"__proto__":"1","constructor":"1"}},
+		"node_modules/__proto__":{"version":"1.0.0"},"node_modules/constructor":{"version":"1.0.0"}}}`))
+	if err != nil || len(p.Packages) != 3 || len(p.Packages[0].Edges) != 2 {
+		t.Errorf("found %+v, %v", p, err)
+	}
+}
+
+// TestBadNodeModules: links in circles and out of the project, packages that cannot
+// be read, and pipes are stated, and the rest is read.
+func TestBadNodeModules(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(target, name string) {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	write("package.json", `{"name":"r","version":"1.0.0","dependencies":{"good":"1"}}`)
+	write("node_modules/good/package.json", `{"name":"good","version":"1.0.0","license":"MIT"}`)
+	write("node_modules/array/package.json", `[]`)
+	write("node_modules/empty/package.json", ``)
+	write("node_modules/types/package.json", `{"name":"types","version":"1.0.0","version":"2.0.0","dependencies":[1],"license":{"type":7},"author":[],"engines":"x","scripts":null,"workspaces":{"packages":3}}`)
+	write("node_modules/nothing/readme", "")
+	write("node_modules/folder/package.json/x", "")
+	write("lib/package.json", `{"name":"lib","version":"0.1.0"}`)
+	link("loop", "node_modules/loop")
+	link("..", "node_modules/self")
+	link("../lib", "node_modules/lib")
+	link("../../../../../etc", "node_modules/out")
+	link("/etc", "node_modules/absolute")
+	if err := os.MkdirAll(filepath.Join(dir, "node_modules/pipe"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "node_modules/pipe/package.json"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	p, err := npm.Read(ctx, root.FS(), npm.NodeModules, npm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, pkg := range p.Packages {
+		found[pkg.Place] = pkg.Name + "@" + pkg.Version
+	}
+	for place, want := range map[string]string{"node_modules/good": "good@1.0.0", "node_modules/types": "types@2.0.0", "lib": "lib@0.1.0"} {
+		if found[place] != want {
+			t.Errorf("%s: expected %s, found %s", place, want, found[place])
+		}
+	}
+	gaps := strings.Join(p.Gaps, "\n")
+	for _, place := range []string{"array", "empty", "nothing", "folder", "pipe", "loop", "out", "absolute"} {
+		if !strings.Contains(gaps, fmt.Sprintf("%q", "node_modules/"+place)) {
+			t.Errorf("%s is not stated in\n%s", place, gaps)
+		}
+	}
+}

@@ -39,6 +39,23 @@
 //	plimsoll:cgo:pkg-config        a pkg-config package of #cgo directives
 //	plimsoll:cgo:shared-library    "true": the loader looks for it where the binary runs
 //	plimsoll:cgo:unknown           why shared libraries and C compilers are not known
+//	plimsoll:license:declared      what a package declares, where its texts say something else
 //	plimsoll:npm:installScript     "true": npm runs a script when it is installed
+//	plimsoll:npm:script:NAME       that script
+//	plimsoll:npm:bindingGyp        "true": npm compiles it when it is installed
 //	plimsoll:npm:missing           NAME@SPEC that is required and lies nowhere
+//	plimsoll:npm:deprecated        why the package should not be used
+//	plimsoll:npm:engine            ENGINE RANGE that it asks for
+//	plimsoll:npm:funding           address of those who ask for money
+//	plimsoll:npm:patch             the patch that the package manager applies
+//	plimsoll:npm:program           a file of it that is made for a processor
+//	plimsoll:npm:yarnChecksum      yarn's checksum of its own archive
+//	plimsoll:npm:drift             of the document: where node_modules is not what the lockfile says
+//	plimsoll:npm:omitted           of the document: what was left out because it was asked for
+//	plimsoll:bundle:included       whether anything of it is in the bundle
+//	plimsoll:bundle:file           a bundler's output that it is in
+//	plimsoll:bundle:bytes          how many bytes of it are in all outputs
+//	plimsoll:bundle:sourceBytes    the same in bytes of sources, where the report says no more
+//	plimsoll:bundle:certainty      how sure it is: content, place, version, name, ambiguous
+//	plimsoll:bundle:inlinedBy      NAME@VERSION of the package whose own build put it into its files
 package sbom

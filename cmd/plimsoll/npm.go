@@ -160,12 +160,15 @@ func runNPMProject(ctx context.Context, io stdio, f npmFlags, path string) error
 	return reportNPM(io, f.format, root, results)
 }
 
+// npmLockfiles are the lockfiles of npm, in its order of preference.
+var npmLockfiles = []string{"npm-shrinkwrap.json", "package-lock.json"}
+
 // readLockfile reads the lockfile at path, or in the project at path. A lockfile
 // that cannot be read as one denies: it is what the packages' producer controls.
 func readLockfile(path string) (*lockfile.Project, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		for _, name := range lockfile.LockfileNames() {
+		for _, name := range npmLockfiles {
 			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
 				path = filepath.Join(path, name)
 				break
@@ -174,7 +177,7 @@ func readLockfile(path string) (*lockfile.Project, error) {
 			}
 		}
 		if info, err = os.Stat(path); err == nil && info.IsDir() {
-			err = fmt.Errorf("%q: expected one of %s, found none", path, strings.Join(lockfile.LockfileNames(), ", "))
+			err = fmt.Errorf("%q: expected one of %s, found none", path, strings.Join(npmLockfiles, " or "))
 		}
 	}
 	if err != nil {
@@ -186,11 +189,7 @@ func readLockfile(path string) (*lockfile.Project, error) {
 	} else if err != nil {
 		return nil, failed(fmt.Errorf("reading lockfile: %w", err))
 	}
-	name := filepath.Base(path)
-	if !slices.Contains(lockfile.LockfileNames(), name) {
-		name = "package-lock.json" // whatever it is called, it is npm's
-	}
-	project, err := lockfile.ParseLockfile(name, data)
+	project, err := lockfile.ParseLockfile("package-lock.json", data) // whatever it is called, it is npm's
 	if err != nil {
 		return nil, (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("npm install --package-lock-only writes it anew; look at what changed")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ type rootFS interface {
 // files that the user named, which may be links themselves.
 type projectFS struct {
 	rootFS
+	root  *os.Root
 	dir   string
 	named []string
 }
@@ -45,6 +47,15 @@ func (p projectFS) Stat(name string) (fs.FileInfo, error) {
 	return p.rootFS.Stat(name)
 }
 
+// OpenFolder opens a folder below the project on its own ([npm.Folder]).
+func (p projectFS) OpenFolder(name string) (fs.FS, io.Closer, error) {
+	sub, err := p.root.OpenRoot(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sub.FS(), sub, nil
+}
+
 // readNPM reads the JavaScript project whose lockfile, or node_modules, is called
 // file in dir.
 func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) {
@@ -60,7 +71,7 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 	if o.OnlyBundled && len(o.Bundles) == 0 {
 		return nil, errNoBundles
 	}
-	folder := projectFS{files, dir, []string{file, "package.json"}}
+	folder := projectFS{files, root, dir, []string{file, "package.json"}}
 	project, err := npm.Read(ctx, folder, file, o.NPM)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, file), err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"runtime"
@@ -33,10 +34,11 @@ type Installed struct {
 	Native               []string // its files that are programs or libraries for a processor, below Place
 
 	manifest *manifest
-	isLink   bool   // to the place link
-	link     string // "": the project itself
-	outside  bool   // it is a link that leads out of the project
-	problem  string // why its package.json is not read
+	names    []string // of what is in its folder
+	isLink   bool     // to the place link
+	link     string   // "": the project itself
+	outside  bool     // it is a link that leads out of the project
+	problem  string   // why its package.json is not read
 }
 
 // tree is what lies in the node_modules folders of a project.
@@ -208,8 +210,7 @@ func (w *walker) entry(at string, e fs.DirEntry) error {
 		return nil
 	}
 	w.seen["link "+to] = true
-	w.found = append(w.found, &Installed{Place: to})
-	return w.folder(to)
+	return w.pkg(to)
 }
 
 // pkg adds a package's folder and looks into its own node_modules.
@@ -217,8 +218,17 @@ func (w *walker) pkg(at string) error {
 	if len(w.found) >= maxInstalled {
 		return fmt.Errorf("reading node_modules: more than %d packages", maxInstalled)
 	}
-	w.found = append(w.found, &Installed{Place: at})
-	return w.folder(at)
+	in := &Installed{Place: at}
+	w.found = append(w.found, in)
+	var err error
+	if in.names, err = listNames(w.files, at); err != nil {
+		in.problem = cause(err).Error()
+		return nil
+	}
+	if slices.Contains(in.names, NodeModules) {
+		return w.folder(at)
+	}
+	return nil
 }
 
 // cause leaves out the operation and path that were said already.
@@ -230,38 +240,55 @@ func cause(err error) error {
 	return err
 }
 
+// A Folder is a folder that can be opened on its own, so that its files are found
+// without walking the path to it again.
+type Folder interface {
+	OpenFolder(name string) (files fs.FS, closer io.Closer, err error)
+}
+
+// openFolder opens a folder by itself where the file system can, else as a part.
+func openFolder(files fs.FS, name string) (fs.FS, io.Closer, error) {
+	if f, ok := files.(Folder); ok {
+		return f.OpenFolder(name)
+	}
+	return below{files, name}, io.NopCloser(nil), nil
+}
+
+// below is a part of a file system. fs.Sub would open a file to ask what it is,
+// which a pipe does not answer.
+type below struct {
+	files fs.FS
+	dir   string
+}
+
+func (b below) Open(name string) (fs.File, error) { return b.files.Open(path.Join(b.dir, name)) }
+func (b below) Stat(name string) (fs.FileInfo, error) {
+	return fs.Stat(b.files, path.Join(b.dir, name))
+}
+func (b below) ReadDir(name string) ([]fs.DirEntry, error) {
+	return fs.ReadDir(b.files, path.Join(b.dir, name))
+}
+
 // read reads what a package says and what its licence texts say.
 func (in *Installed) read(files fs.FS, memo *license.Memo) {
-	if in.isLink || in.outside {
+	if in.isLink || in.outside || in.problem != "" {
 		return
 	}
-	names, err := listNames(files, in.Place)
+	if !slices.Contains(in.names, "package.json") {
+		in.problem = "it has no package.json"
+		return
+	}
+	folder, closer, err := openFolder(files, in.Place)
 	if err != nil {
 		in.problem = cause(err).Error()
 		return
 	}
-	hasManifest := false
-	var texts []license.Text
-	for _, name := range names {
-		switch {
-		case name == "package.json":
-			hasManifest = true
-		case name == "binding.gyp":
-			in.BindingGyp = true
-		case license.IsTextName(name):
-			if data, err := readBounded(files, path.Join(in.Place, name), license.MaxText); err == nil {
-				texts = append(texts, license.Text{Name: name, Data: data})
-			}
-		}
-	}
-	if !hasManifest {
-		in.problem = "it has no package.json"
-		return
-	}
-	data, err := readBounded(files, path.Join(in.Place, "package.json"), maxManifest)
+	defer closer.Close()
+	data, err := readBounded(folder, "package.json", maxManifest)
 	if err == nil {
 		var m *manifest
 		if m, err = parseManifest(data); err == nil {
+			in.BindingGyp = slices.Contains(in.names, "binding.gyp")
 			in.describe(m)
 		}
 	}
@@ -269,8 +296,18 @@ func (in *Installed) read(files fs.FS, memo *license.Memo) {
 		in.problem = fmt.Sprintf("its package.json cannot be read: %v", cause(err))
 		return
 	}
+	var texts []license.Text
+	for _, name := range in.names {
+		if !license.IsTextName(name) {
+			continue
+		}
+		if data, err := readBounded(folder, name, license.MaxText); err == nil {
+			texts = append(texts, license.Text{Name: name, Data: data})
+		}
+	}
 	in.Texts = memo.Conclude(texts)
-	in.findNative(files, names)
+	in.findNative(folder)
+	in.names = nil
 }
 
 // listNames lists a folder, sorted. It asks for no more than names where it can:

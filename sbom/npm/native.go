@@ -15,14 +15,14 @@ const maxNativeDepth = 4
 // that can have such files are searched: those that say for which platform they
 // are, that run something when they are installed, or that have a .node file or a
 // program at the top or in bin.
-func (in *Installed) findNative(files fs.FS, top []string) {
+func (in *Installed) findNative(files fs.FS) {
 	m := in.manifest
 	likely := bool(m.OS || m.CPU) || in.BindingGyp || len(in.Scripts) > 0
-	for _, name := range top {
+	for _, name := range in.names {
 		likely = likely || strings.HasSuffix(name, ".node") || name == "prebuilds"
 	}
 	if likely {
-		in.searchNative(files, in.Place, 0)
+		in.searchNative(files, ".", 0)
 		slices.Sort(in.Native)
 	}
 }
@@ -39,7 +39,7 @@ func (in *Installed) searchNative(files fs.FS, dir string, depth int) {
 		case e.IsDir() && name != NodeModules && depth < maxNativeDepth:
 			in.searchNative(files, at, depth+1)
 		case e.Type().IsRegular() && !textFile(name) && isNative(files, at):
-			in.Native = append(in.Native, strings.TrimPrefix(at, in.Place+"/"))
+			in.Native = append(in.Native, at)
 		}
 	}
 }

@@ -329,3 +329,29 @@ func TestMistakeFolder(t *testing.T) {
 		})
 	}
 }
+
+// TestSecrets: tokens and passwords in addresses of a lockfile stand in no document
+// and no message.
+func TestSecrets(t *testing.T) {
+	const address = "https://user:s3cret@host.example/a.tgz"
+	for name, files := range map[string]map[string]string{
+		"yarn 1": {"yarn.lock": "# yarn lockfile v1\n\n\n\"a@" + address + "\":\n  version \"1.0.0\"\n  resolved \"" + address + "#3208c1f08d3a4d99261ab64f92302bc15e111ca0\"\n  dependencies:\n    z \"" + address + "\"\n"},
+		"berry": {"yarn.lock": "__metadata:\n  version: 8\n\n\"a@" + address + "\":\n  version: 1.0.0\n  resolution: \"a@" + address + "\"\n  dependencies:\n    z: \"" + address + "\"\n\n" +
+			"\"p@patch:p@https%3A%2F%2Fuser%3As3cret%40host.example%2Fp.tgz#./x.patch\":\n  version: 1.0.0\n  resolution: \"p@patch:p@https%3A%2F%2Fuser%3As3cret%40host.example%2Fp.tgz#./x.patch\"\n\n" +
+			"\"r@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"r@workspace:.\"\n  dependencies:\n    a: \"" + address + "\"\n    p: \"patch:p@https%3A%2F%2Fuser%3As3cret%40host.example%2Fp.tgz#./x.patch\"\n"},
+		"pnpm": {"pnpm-lock.yaml": "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      a:\n        specifier: " + address + "\n        version: " + address + "\n      z:\n        specifier: " + address + "\n        version: 9.9.9\n" +
+			"packages:\n  a@" + address + ":\n    resolution: {tarball: '" + address + "'}\n    version: 1.0.0\nsnapshots:\n  a@" + address + ":\n    dependencies:\n      y: " + address + "\n"},
+		"bun": {"bun.lock": `{"lockfileVersion":1,"workspaces":{"":{"name":"r","dependencies":{"a":"` + address + `","z":"` + address + `"}}},"packages":{"a":["a@` + address + `",{}]}}`},
+		"npm": lock(`"": {"name":"r","version":"1.0.0","dependencies":{"a":"` + address + `","z":"` + address + `"}}, "node_modules/a": {"version":"1.0.0","resolved":"` + address + `"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, err := sbom.Generate(context.Background(), []string{javascript(t, files)}, sbom.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := string(doc.JSON()) + strings.Join(doc.Gaps, "\n") + strings.Join(doc.Notes, "\n"); strings.Contains(all, "s3cret") || !strings.Contains(all, "host.example") {
+				t.Errorf("found\n%s", all)
+			}
+		})
+	}
+}

@@ -86,6 +86,7 @@ func (g *graph) finish() (*Project, error) {
 		if len(pkg.Place) > maxPlace || strings.ContainsFunc(pkg.Place+pkg.Name, isControl) {
 			return nil, fmt.Errorf("reading lockfile: entry %.100q has control characters, or more than %d bytes", pkg.Place, maxPlace)
 		}
+		pkg.Place = withoutUsers(pkg.Place)
 		slices.SortFunc(pkg.Edges, func(a, b Edge) int {
 			return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.To, b.To))
 		})
@@ -111,3 +112,27 @@ func (g *graph) connectFolders() {
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// withoutUsers drops user names, which may be tokens, and passwords from the
+// addresses in an entry's key, also where they are encoded; the user git of ssh
+// stays.
+func withoutUsers(key string) string {
+	for _, form := range []struct{ scheme, end, at string }{{"://", "/", "@"}, {"%3A%2F%2F", "%2F", "%40"}, {"%3a%2f%2f", "%2f", "%40"}} {
+		var kept strings.Builder
+		rest := key
+		for {
+			before, after, ok := strings.Cut(rest, form.scheme)
+			if !ok {
+				break
+			}
+			kept.WriteString(before + form.scheme)
+			host, _, _ := strings.Cut(after, form.end)
+			if i := strings.LastIndex(host, form.at); i >= 0 && host[:i] != "git" {
+				after = after[i+len(form.at):]
+			}
+			rest = after
+		}
+		key = kept.String() + rest
+	}
+	return key
+}

@@ -14,13 +14,13 @@ import (
 // descriptors (NAME@RANGE) that it meets; its resolution is the locator. The
 // dependencies of a workspace include those for development.
 type berryEntry struct {
-	Version              string            `yaml:"version"`
-	Resolution           string            `yaml:"resolution"`
-	Dependencies         map[string]string `yaml:"dependencies"`
-	PeerDependencies     map[string]string `yaml:"peerDependencies"`
-	DependenciesMeta     berryMeta         `yaml:"dependenciesMeta"`
-	PeerDependenciesMeta berryMeta         `yaml:"peerDependenciesMeta"`
-	Checksum             string            `yaml:"checksum"`
+	Version              string    `yaml:"version"`
+	Resolution           string    `yaml:"resolution"`
+	Dependencies         textMap   `yaml:"dependencies"`
+	PeerDependencies     textMap   `yaml:"peerDependencies"`
+	DependenciesMeta     berryMeta `yaml:"dependenciesMeta"`
+	PeerDependenciesMeta berryMeta `yaml:"peerDependenciesMeta"`
+	Checksum             string    `yaml:"checksum"`
 }
 
 type berryMeta map[string]struct {
@@ -86,7 +86,7 @@ func (b *berry) addEntry(key string, e *berryEntry) error {
 			continue
 		}
 		if e.PeerDependencies == nil {
-			e.PeerDependencies = map[string]string{}
+			e.PeerDependencies = textMap{}
 		}
 		e.PeerDependencies[peer] = "*"
 	}
@@ -218,25 +218,35 @@ func (b *berry) find(i int, name, spec string) int {
 			break
 		}
 	}
-	descriptor := name + "@" + spec
+	if to := b.lookUp(i, name+"@"+spec); to >= 0 {
+		return to
+	}
+	if !strings.Contains(spec, ":") { // yarn 2 and 3 leave the protocol out
+		if to := b.lookUp(i, name+"@npm:"+spec); to >= 0 {
+			return to
+		}
+	}
+	if list := b.named[name]; len(list) == 1 {
+		return list[0]
+	}
+	return -1
+}
+
+// lookUp returns the package that meets a descriptor of the package at i, or -1.
+func (b *berry) lookUp(i int, descriptor string) int {
 	if to, ok := b.patched[descriptor]; ok && to != i {
 		return to
 	}
 	if to, ok := b.descriptors[descriptor]; ok {
 		return to
 	}
-	if list := b.bound[descriptor]; len(list) > 0 {
-		for _, to := range list { // bound to the workspace that requires it
-			if strings.Contains(b.Packages[to].Place, "locator="+url.QueryEscape(b.entries[i].Resolution)) {
-				return to
-			}
+	list := b.bound[descriptor]
+	for _, to := range list { // bound to the workspace that requires it
+		if strings.Contains(b.Packages[to].Place, "locator="+url.QueryEscape(b.entries[i].Resolution)) {
+			return to
 		}
-		return list[0]
 	}
-	if !strings.Contains(spec, ":") { // yarn 2 and 3 leave the protocol out
-		return b.find(-1, name, "npm:"+spec)
-	}
-	if list := b.named[name]; len(list) == 1 {
+	if len(list) > 0 {
 		return list[0]
 	}
 	return -1

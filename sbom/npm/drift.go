@@ -247,17 +247,22 @@ func (p *Project) addPeers(t *tree) {
 		return
 	}
 	at := make(map[string]int, len(p.Packages)) // packages by where they are installed
+	byVersion := make(map[string]int, len(p.Packages))
 	for i, pkg := range p.Packages {
 		if pkg.Installed != nil {
 			at[pkg.Installed.Place] = i
+			byVersion[pkg.Name+"@"+pkg.Version] = i
 		}
 	}
-	for _, in := range t.packages {
-		// One package may lie in several places, with other peers in each.
-		from, ok := at[in.Place]
-		if !ok {
-			from, ok = p.indexOf(in)
+	find := func(in *Installed) (int, bool) {
+		i, ok := at[in.Place]
+		if !ok { // one package may lie in several places, with other peers in each
+			i, ok = byVersion[in.Name+"@"+in.Version]
 		}
+		return i, ok
+	}
+	for _, in := range t.packages {
+		from, ok := find(in)
 		if !ok || in.manifest == nil {
 			continue
 		}
@@ -266,22 +271,11 @@ func (p *Project) addPeers(t *tree) {
 			if !ok {
 				continue
 			}
-			index, ok := at[to.Place]
-			if !ok {
-				index, ok = p.indexOf(to)
-			}
+			index, ok := find(to)
 			if ok && index != from {
 				p.Packages[from].Edges = append(p.Packages[from].Edges, Edge{Name: name, Spec: in.manifest.PeerDependencies[name],
 					Kind: EdgePeer, Optional: in.manifest.PeerDependenciesMeta[name], To: index})
 			}
 		}
 	}
-}
-
-// indexOf finds a package that lies in several places by its name and version.
-func (p *Project) indexOf(in *Installed) (int, bool) {
-	i := slices.IndexFunc(p.Packages, func(pkg Package) bool {
-		return pkg.Installed != nil && pkg.Name == in.Name && pkg.Version == in.Version
-	})
-	return i, i >= 0
 }

@@ -38,6 +38,10 @@ func fuzzLockfile(f *testing.F, file string, forms ...string) {
 	for _, form := range forms {
 		f.Add([]byte(good[form][1]))
 	}
+	if file == "yarn.lock" { // a range without a protocol, and resolutions
+		f.Add([]byte("__metadata:\n version: 0\n0:\n resolution: \"0@workspace:\"\n dependencies:\n  0:\n"))
+		f.Add([]byte("# yarn lockfile v1\n:\n")) // an entry without patterns
+	}
 	manifest := &fstest.MapFile{Data: []byte(`{"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1"},"devDependencies":{"c":"1"},"workspaces":["w"],"resolutions":{"b":"2"}}`)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		files := fstest.MapFS{file: {Data: data}, "package.json": manifest, "w/package.json": manifest, "node_modules/a/package.json": manifest}

@@ -27,9 +27,9 @@ type pnpmLock struct {
 
 // pnpmImporter is the project, or a workspace.
 type pnpmImporter struct {
-	Dependencies         map[string]pnpmRequirement `yaml:"dependencies"`
-	DevDependencies      map[string]pnpmRequirement `yaml:"devDependencies"`
-	OptionalDependencies map[string]pnpmRequirement `yaml:"optionalDependencies"`
+	Dependencies         entries[pnpmRequirement] `yaml:"dependencies"`
+	DevDependencies      entries[pnpmRequirement] `yaml:"devDependencies"`
+	OptionalDependencies entries[pnpmRequirement] `yaml:"optionalDependencies"`
 }
 
 type pnpmRequirement struct {
@@ -46,16 +46,16 @@ type pnpmPackage struct {
 		Commit    string `yaml:"commit"`
 		Directory string `yaml:"directory"`
 	} `yaml:"resolution"`
-	Name                 string            `yaml:"name"`
-	Version              string            `yaml:"version"`
-	Engines              map[string]string `yaml:"engines"`
-	Deprecated           yaml.Node         `yaml:"deprecated"`
-	RequiresBuild        bool              `yaml:"requiresBuild"`
-	BundledDependencies  yaml.Node         `yaml:"bundledDependencies"`
-	PeerDependencies     map[string]string `yaml:"peerDependencies"`
-	PeerDependenciesMeta berryMeta         `yaml:"peerDependenciesMeta"`
-	Dependencies         map[string]string `yaml:"dependencies"`
-	OptionalDependencies map[string]string `yaml:"optionalDependencies"`
+	Name                 string    `yaml:"name"`
+	Version              string    `yaml:"version"`
+	Engines              textMap   `yaml:"engines"`
+	Deprecated           yaml.Node `yaml:"deprecated"`
+	RequiresBuild        bool      `yaml:"requiresBuild"`
+	BundledDependencies  yaml.Node `yaml:"bundledDependencies"`
+	PeerDependencies     textMap   `yaml:"peerDependencies"`
+	PeerDependenciesMeta berryMeta `yaml:"peerDependenciesMeta"`
+	Dependencies         textMap   `yaml:"dependencies"`
+	OptionalDependencies textMap   `yaml:"optionalDependencies"`
 }
 
 // pnpmPatch is {hash, path}, or the hash alone.
@@ -243,9 +243,12 @@ func (p *pnpm) connectImporter(place string, importer *pnpmImporter) {
 		return
 	}
 	from := p.folder[place]
-	add := func(list map[string]pnpmRequirement, kind EdgeKind) {
+	add := func(list entries[pnpmRequirement], kind EdgeKind) {
 		for _, name := range sortedKeys(list) {
 			r := list[name]
+			if r == nil {
+				r = &pnpmRequirement{}
+			}
 			to := -1
 			if link, ok := strings.CutPrefix(r.Version, "link:"); ok {
 				to = p.addFolder(folderPlace(path.Join(place, link)), "")

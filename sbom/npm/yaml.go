@@ -38,3 +38,24 @@ func (m *entries[V]) UnmarshalYAML(n *yaml.Node) error {
 	}
 	return nil
 }
+
+// textMap is a YAML mapping of text to text, with the same care.
+type textMap map[string]string
+
+func (m *textMap) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: expected a mapping", n.Line)
+	}
+	*m = make(textMap, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode {
+			return fmt.Errorf("line %d: expected text", key.Line)
+		}
+		if _, again := (*m)[key.Value]; again {
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, key.Value)
+		}
+		(*m)[key.Value] = value.Value
+	}
+	return nil
+}

@@ -57,7 +57,7 @@ func readClassic(data []byte) ([]*classicEntry, error) {
 			return nil, bad(err.Error())
 		}
 		switch indent := len(text) - len(trimmed); {
-		case indent == 0 && rest == ":":
+		case indent == 0 && rest == ":" && len(words) > 0:
 			entry, deps = &classicEntry{patterns: words}, nil
 			clear(fields)
 			list = append(list, entry)

@@ -296,6 +296,30 @@ func TestMistakeDrift(t *testing.T) {
 	}
 }
 
+// TestInstalledWithoutDev: a node_modules without any package for development was
+// made so; one that lacks some of them differs.
+func TestInstalledWithoutDev(t *testing.T) {
+	files := lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1"},"devDependencies":{"d":"1","e":"1"}},
+		"node_modules/a": {"version":"1.0.0"}, "node_modules/d": {"version":"1.0.0","dev":true}, "node_modules/e": {"version":"1.0.0","dev":true}`)
+	files["node_modules/a/package.json"] = `{"name":"a","version":"1.0.0"}`
+	for _, c := range []struct{ add, want string }{
+		{"", "none of the 2 packages for development is installed; they are listed as locked"},
+		{"d", `package-lock.json and node_modules disagree: missing: e@1.0.0, locked at "node_modules/e", is not installed`},
+	} {
+		if c.add != "" {
+			files["node_modules/"+c.add+"/package.json"] = `{"name":"` + c.add + `","version":"1.0.0"}`
+		}
+		doc, err := sbom.Generate(context.Background(), []string{javascript(t, files)}, sbom.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(doc.Notes, []string{c.want}) || doc.Components != 3 {
+			t.Errorf("with %q: %d components, notes %q", c.add, doc.Components, doc.Notes)
+		}
+	}
+}
+
 // TestMistakeErrorsStop: what npm ls fails on is stated, and the document is whole.
 func TestMistakeErrorsStop(t *testing.T) {
 	dir := javascript(t, lock(`

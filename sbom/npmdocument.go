@@ -114,7 +114,7 @@ const driftShown = 5
 
 // notes are what a person should read.
 func (p *npmProject) notes() []string {
-	var notes []string
+	notes := slices.Clone(p.Notes)
 	byKind := map[npm.DriftKind][]npm.Drift{}
 	for _, d := range p.Drift {
 		byKind[d.Kind] = append(byKind[d.Kind], d)

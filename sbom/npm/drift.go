@@ -56,9 +56,27 @@ func (p *Project) compare(t *tree) {
 		p.compareVersions(t)
 	}
 	p.addPeers(t)
+	p.forgiveDev()
 	slices.SortFunc(p.Drift, func(a, b Drift) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Place, b.Place), strings.Compare(a.Name, b.Name))
 	})
+}
+
+// forgiveDev drops from the drift that packages for development are missing, where
+// none of them is installed: somebody asked for that.
+func (p *Project) forgiveDev() {
+	dev := map[string]bool{}
+	for _, pkg := range p.Packages {
+		if pkg.Dev && pkg.Installed != nil {
+			return
+		}
+		dev[pkg.Place] = pkg.Dev
+	}
+	before := len(p.Drift)
+	p.Drift = slices.DeleteFunc(p.Drift, func(d Drift) bool { return d.Kind == DriftMissing && dev[d.Place] })
+	if n := before - len(p.Drift); n > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("none of the %d packages for development is installed; they are listed as locked", n))
+	}
 }
 
 // stored says whether packages lie in a store, and in node_modules only links to

@@ -7,6 +7,7 @@ type Project struct {
 	Packages []Package
 	Missing  []MissingEdge // required packages that lie nowhere
 	Gaps     []string      // what is not known about the project, in sentences
+	Notes    []string      // what else a person should know
 	Drift    []Drift       // where node_modules disagrees with the lockfile
 	Omitted  []Omission    // what was left out because it was asked for
 

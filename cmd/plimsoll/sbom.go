@@ -82,8 +82,8 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(paths, hasLockfile) {
-		setGarbage(200, 256<<20) // module zips take long, and leave much behind
+	if !slices.ContainsFunc(paths, hasLockfile) || (!f.lockfileOnly && slices.ContainsFunc(paths, hasInstalled)) {
+		setGarbage(200, 256<<20) // module zips and node_modules take long, and leave much behind
 	}
 	doc, err := generate(ctx, paths, options)
 	if err != nil {
@@ -142,6 +142,16 @@ func hasLockfile(path string) bool {
 	}
 	found, err := npm.Find(os.DirFS(path))
 	return err == nil && len(found) > 0
+}
+
+// hasInstalled says whether packages are installed beside a lockfile.
+func hasInstalled(path string) bool {
+	dir := path
+	if filepath.Base(path) == npm.NodeModules || slices.Contains(npm.LockfileNames(), filepath.Base(path)) {
+		dir = filepath.Dir(path)
+	}
+	_, err := os.Stat(filepath.Join(dir, npm.NodeModules))
+	return err == nil
 }
 
 // sayGaps says what is not known.

@@ -149,6 +149,35 @@ func TestBundleCertainty(t *testing.T) {
 	}
 }
 
+// TestBundleElsewhere: a report does not have files read that lie neither in the
+// project nor beside it.
+func TestBundleElsewhere(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0"}`)
+	files["dist/in.js"] = "x"
+	dir := javascript(t, files)
+	outside := filepath.Join(filepath.Dir(dir), "outside.js")
+	if err := os.WriteFile(outside, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "dist", "link.js")); err != nil {
+		t.Skip(err)
+	}
+	report := map[string]any{"inputs": map[string]any{}, "outputs": map[string]any{"../outside.js": map[string]any{}, outside: map[string]any{}, "dist/link.js": map[string]any{}, "dist/in.js": map[string]any{}}}
+	data, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := filepath.Join(dir, "meta.json")
+	if err := os.WriteFile(meta, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range parse(t, generate(t, dir, sbom.Options{Bundles: []string{meta}})).Components {
+		if hashed := len(c.Hashes) > 0; hashed != (c.Name == "dist/in.js") {
+			t.Errorf("%s: hashes %v", c.Name, c.Hashes)
+		}
+	}
+}
+
 // TestMistakePlatformBinary: the Go modules in esbuild's program are components on
 // which the platform's package depends.
 func TestMistakePlatformBinary(t *testing.T) {

@@ -172,16 +172,35 @@ func readReport(name string) ([]byte, error) {
 }
 
 // locate finds the file that a report calls name: from the project's folder, or
-// beside the report; "" if it is not there.
+// beside the report, and in one of these; "" if it is not there. A report may come
+// from anybody, and is not to have other files read.
 func (b *bundles) locate(report, name string) string {
 	beside := filepath.Dir(report)
 	name = filepath.FromSlash(name)
 	for _, file := range []string{filepath.Join(b.dir, name), name, filepath.Join(beside, name), filepath.Join(beside, filepath.Base(name))} {
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if rel := b.below(file); filepath.IsLocal(filepath.FromSlash(rel)) || inside(beside, file) {
 			return file
 		}
 	}
 	return ""
+}
+
+// inside says whether a file lies in a folder, links resolved.
+func inside(dir, file string) bool {
+	for _, path := range []*string{&dir, &file} {
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return false
+		}
+		if *path, err = filepath.EvalSymlinks(abs); err != nil {
+			return false
+		}
+	}
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // below is a path from the project's folder; relative paths in source maps start
@@ -205,12 +224,15 @@ func (b *bundles) below(file string) string {
 // the first.
 func (b *bundles) mark(o npm.Output, file, base string) {
 	f := &bundleFile{name: path.Base(filepath.ToSlash(o.Name))}
+	if file == "" && filepath.IsLocal(filepath.FromSlash(o.Name)) {
+		f.name = path.Clean(filepath.ToSlash(o.Name))
+	}
 	if file != "" {
 		if f.name = b.below(file); strings.HasPrefix(f.name, "../") {
 			f.name = path.Base(f.name)
 		}
 	}
-	if b.files[f.name] != nil {
+	if b.files[f.name] != nil && file != "" {
 		return
 	}
 	b.files[f.name] = f
@@ -223,7 +245,7 @@ func (b *bundles) mark(o npm.Output, file, base string) {
 
 // bundleNodes makes the bundler's outputs components: the project depends on them,
 // and they on the packages that are in them.
-func (p *npmProject) bundleNodes(files []*bundleFile) (nodes []*node, gaps []string) {
+func (p *npmProject) bundleNodes(files []*bundleFile, o Options) (nodes []*node, gaps []string) {
 	for _, f := range files {
 		c := cdx.Component{BOMRef: "file:" + f.name, Type: cdx.ComponentTypeFile, Name: f.name, Version: p.Packages[0].Version, Scope: cdx.ScopeRequired}
 		if c.Version == "" {
@@ -238,7 +260,9 @@ func (p *npmProject) bundleNodes(files []*bundleFile) (nodes []*node, gaps []str
 		}
 		addProperty(&c, "plimsoll:unknown:license", "it is made of what it depends on")
 		addProperty(&c, "plimsoll:unknown:identifier", "it is a file of this build")
-		addProperty(&c, "plimsoll:unknown:producer", "it is a file of this build, and names nobody")
+		if c.Manufacturer, c.Supplier = o.Manufacturer.entity(), o.Supplier.entity(); c.Manufacturer == nil && c.Supplier == nil {
+			addProperty(&c, "plimsoll:unknown:producer", "nobody was named as the manufacturer or supplier")
+		}
 		n := &node{component: c}
 		for i, pkg := range p.Packages {
 			if i > 0 && slices.ContainsFunc(pkg.In, func(in npm.InOutput) bool { return in.File == f.name }) {

@@ -89,7 +89,7 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 		}
 	}
 	p, described := npmPart(project, len(outputs) > 0)
-	nodes, gaps := described.bundleNodes(outputs)
+	nodes, gaps := described.bundleNodes(outputs, o)
 	p.nodes, p.gaps = append(p.nodes, nodes...), append(p.gaps, gaps...)
 	if err := described.native(ctx, p, root, o); err != nil {
 		return nil, err

@@ -193,3 +193,16 @@ func TestBadNodeModules(t *testing.T) {
 		}
 	}
 }
+
+// TestTooLarge: more than the bound is an error, and is not read.
+func TestTooLarge(t *testing.T) {
+	for _, lock := range good {
+		_, err := npm.Read(context.Background(), fstest.MapFS{lock[0]: {Data: make([]byte, npm.MaxLockfile+1)}}, lock[0], npm.Options{})
+		if err == nil || !strings.Contains(err.Error(), "expected a file of at most 67108864 bytes") {
+			t.Errorf("%s: %v", lock[0], err)
+		}
+	}
+	if _, _, err := npm.ParseBundle(make([]byte, npm.MaxBundle+1)); err == nil || !strings.Contains(err.Error(), "expected at most") {
+		t.Errorf("a bundler's report: %v", err)
+	}
+}

@@ -175,7 +175,7 @@ func TestMistakeNamedByFolder(t *testing.T) {
 	d := read(t, map[string]string{
 		"package.json":             `{"name":"shop","version":"2.0.0"}`,
 		"packages/ui/package.json": `{"name":"@shop/frontend","version":"0.3.0","license":"MIT"}`,
-		"pnpm-lock.yaml":           "lockfileVersion: '9.0'\nimporters:\n  .: {}\n  packages/ui: {}\n",
+		"pnpm-lock.yaml":           "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      away:\n        specifier: link:../away\n        version: link:../away\n  packages/ui: {}\n",
 	})
 	if c := d.Metadata.Component; c.Name != "shop" || c.Version != "2.0.0" {
 		t.Errorf("the project: %+v", c)
@@ -183,8 +183,11 @@ func TestMistakeNamedByFolder(t *testing.T) {
 	if c := d.component(t, "npm:packages/ui"); c.Group != "@shop" || c.Name != "frontend" || c.Version != "0.3.0" {
 		t.Errorf("the workspace: %+v", c)
 	}
-	if got := d.dependsOn("pkg:npm/shop@2.0.0"); !slices.Equal(got, []string{"npm:packages/ui"}) {
+	if got := d.dependsOn("pkg:npm/shop@2.0.0"); !slices.Equal(got, []string{"npm:../away", "npm:packages/ui"}) {
 		t.Errorf("the project depends on %v", got)
+	}
+	if c := d.component(t, "npm:../away"); c.Name != "away" {
+		t.Errorf("a folder outside: %+v", c)
 	}
 }
 

@@ -27,6 +27,9 @@ func (g *graph) add(pkg Package) int {
 // addFolder adds a folder of the project, once.
 func (g *graph) addFolder(place, name string) int {
 	if i, ok := g.folder[place]; ok {
+		if i > 0 && g.Packages[i].Name == "" {
+			g.Packages[i].Name = name // until its package.json is read
+		}
 		return i
 	}
 	i := g.add(Package{Place: place, Name: name, Source: SourceWorkspace})

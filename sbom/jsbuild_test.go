@@ -186,7 +186,7 @@ func TestMistakeNamedByFolder(t *testing.T) {
 	if got := d.dependsOn("pkg:npm/shop@2.0.0"); !slices.Equal(got, []string{"npm:../away", "npm:packages/ui"}) {
 		t.Errorf("the project depends on %v", got)
 	}
-	if c := d.component(t, "npm:../away"); c.Name != "away" {
+	if c := d.component(t, "npm:../away"); c.Name != "away" || len(c.property("plimsoll:dependencies:unknown")) != 1 {
 		t.Errorf("a folder outside: %+v", c)
 	}
 }

@@ -37,6 +37,17 @@ func (g *graph) addFolder(place, name string) int {
 	return i
 }
 
+// addLinked adds a folder that is linked to. If it is none of the project's own, the
+// lockfile does not say what it requires.
+func (g *graph) addLinked(place, name string) int {
+	_, own := g.folder[place]
+	i := g.addFolder(place, name)
+	if !own {
+		g.Packages[i].EdgesUnknown = "it is a linked folder, and the lockfile does not say what it requires"
+	}
+	return i
+}
+
 // edge adds a dependency; one that leads nowhere (to < 0) is missing, unless it
 // may be.
 func (g *graph) edge(from int, e Edge) {

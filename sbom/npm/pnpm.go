@@ -251,7 +251,7 @@ func (p *pnpm) connectImporter(place string, importer *pnpmImporter) {
 			}
 			to := -1
 			if link, ok := strings.CutPrefix(r.Version, "link:"); ok {
-				to = p.addFolder(folderPlace(path.Join(place, link)), name)
+				to = p.addLinked(folderPlace(path.Join(place, link)), name)
 			} else {
 				to = p.find(name, r.Version)
 			}
@@ -270,7 +270,7 @@ func (p *pnpm) connectEntry(from int, e *pnpmPackage) {
 			edge.Kind, edge.Spec, edge.Optional = EdgePeer, spec, e.PeerDependenciesMeta[name].Optional
 		}
 		if link, ok := strings.CutPrefix(version, "link:"); ok {
-			edge.To = p.addFolder(folderPlace(link), name)
+			edge.To = p.addLinked(folderPlace(link), name)
 		} else {
 			edge.To = p.find(name, version)
 		}

@@ -253,7 +253,7 @@ func (c *classic) find(name, spec string) int {
 		return i
 	}
 	if folder, ok := strings.CutPrefix(spec, "link:"); ok {
-		return c.addFolder(strings.TrimPrefix(folder, "./"), name)
+		return c.addLinked(strings.TrimPrefix(folder, "./"), name)
 	}
 	if list := c.named[name]; len(list) == 1 {
 		return list[0]

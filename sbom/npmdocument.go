@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
@@ -122,7 +123,11 @@ func (p *npmProject) notes() []string {
 	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 		list := byKind[kind]
 		for _, d := range list[:min(len(list), driftShown)] {
-			notes = append(notes, fmt.Sprintf("%s and node_modules disagree: %s", p.Format.File, d))
+			with := npm.NodeModules
+			if p.Placed && !strings.Contains(d.Place, npm.NodeModules) {
+				with = "package.json"
+			}
+			notes = append(notes, fmt.Sprintf("%s and %s disagree: %s", p.Format.File, with, d))
 		}
 		if more := len(list) - driftShown; more > 0 {
 			notes = append(notes, fmt.Sprintf("%s and node_modules disagree: %s: %d more, in the document's properties", p.Format.File, kind, more))

@@ -81,7 +81,8 @@ type unnester struct {
 }
 
 func (u *unnester) add(above string, items map[string]*nestedItem) error {
-	for name, item := range items {
+	for _, name := range sortedKeys(items) {
+		item := items[name]
 		place := path.Join(above, "node_modules") + "/" + name
 		if item == nil {
 			return fmt.Errorf("reading lockfile: %.200q is null", place)

@@ -97,13 +97,20 @@ func (m *sourceMap) count(counts map[string]*Module, lines lineIndex, line, colu
 
 // lineIndex finds bytes of a generated file by line and column. Columns count
 // UTF-16 units (ECMA-426, "position types").
-type lineIndex struct{ lines [][]byte }
+type lineIndex struct {
+	lines [][]byte
+	ascii []bool // of lines: a column is a byte
+}
 
 func newLineIndex(generated []byte) lineIndex {
 	if generated == nil {
 		return lineIndex{}
 	}
-	return lineIndex{bytes.SplitAfter(generated, []byte("\n"))}
+	l := lineIndex{lines: bytes.SplitAfter(generated, []byte("\n"))}
+	for _, line := range l.lines {
+		l.ascii = append(l.ascii, !slices.ContainsFunc(line, func(b byte) bool { return b >= 0x80 }))
+	}
+	return l
 }
 
 // bytes counts the bytes between two columns; to < 0 is the end of the line. Where
@@ -113,7 +120,7 @@ func (l lineIndex) bytes(line, from, to int) int64 {
 		return int64(max(to-from, 1))
 	}
 	text := l.lines[line]
-	if !slices.ContainsFunc(text, func(b byte) bool { return b >= 0x80 }) {
+	if l.ascii[line] {
 		if to < 0 || to > len(text) {
 			to = len(text)
 		}

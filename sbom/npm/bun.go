@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -36,6 +37,9 @@ type bunWorkspace struct {
 const newestBun = 2
 
 func parseBun(data []byte, _ manifests) (*Project, error) {
+	if deeper(data, deepestBun) {
+		return nil, fmt.Errorf("reading lockfile: nested deeper than %d levels", deepestBun)
+	}
 	plain, err := hujson.Standardize(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading lockfile: %w", err)
@@ -85,6 +89,44 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 	}
 	p.settleFlags()
 	return p, nil
+}
+
+// deepestBun bounds nesting; the library that reads comments and trailing commas
+// has no bound, and would use up the stack.
+const deepestBun = 1000
+
+// deeper says whether brackets outside of strings and comments are nested deeper
+// than that.
+func deeper(data []byte, most int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '/' && bytes.HasPrefix(data[i:], []byte("//")):
+			i += skipPast(data[i:], "\n")
+		case c == '/' && bytes.HasPrefix(data[i:], []byte("/*")):
+			i += 1 + skipPast(data[i+2:], "*/") + 1
+		case c == '{' || c == '[':
+			if depth++; depth > most {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// skipPast is how many bytes there are before the last of end, or all.
+func skipPast(data []byte, end string) int {
+	if i := bytes.Index(data, []byte(end)); i >= 0 {
+		return i + len(end) - 1
+	}
+	return len(data)
 }
 
 // bunKey marks a key that is not yet a place; no place begins so.

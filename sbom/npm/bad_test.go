@@ -81,11 +81,15 @@ func TestBadLockfiles(t *testing.T) {
 		{"deeper, bun", "bun.lock", strings.Repeat("[", 1_000_000), "nested deeper than 1000 levels"},
 		{"deep, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages: " + deepYAML, "reading lockfile"},
 		{"deep, berry", "yarn.lock", "__metadata: " + deepYAML, "reading lockfile"},
-		{"aliases, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n" + bomb + "packages: {x@1: {engines: *i}}\n", "reading lockfile"},
+		{"aliases, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n" + bomb + "packages: {x@1: {engines: *i}}\n", "package managers write none"},
+		{"one alias, berry", "yarn.lock", "__metadata:\n  version: &v 8\n\"r@workspace:.\":\n  version: *v\n  resolution: \"r@workspace:.\"\n", "line 4: the alias *v"},
 		{"twice, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"":{}}}`, "duplicate"},
 		{"twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\na@1:\n  version \"2\"\n", `two entries for "a@1"`},
 		{"field twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\n  version \"2\"\n", `line 4: expected each field once, found "version" again`},
 		{"twice, berry", "yarn.lock", "__metadata:\n  version: 8\na@npm:1:\n  resolution: a@npm:1\na@npm:1:\n  resolution: a@npm:2\n", "stands there twice"},
+		{"workspace twice, berry", "yarn.lock", "__metadata:\n  version: 8\n\"r@workspace:.\":\n  resolution: \"r@workspace:.\"\n\"w@workspace:w\":\n  resolution: \"w@workspace:w\"\n\"x@workspace:w\":\n  resolution: \"x@workspace:./w\"\n", `two entries for the workspace "w"`},
+		{"project twice, berry", "yarn.lock", "__metadata:\n  version: 8\n\"r@workspace:.\":\n  resolution: \"r@workspace:.\"\n\"x@workspace:.\":\n  resolution: \"x@workspace:.\"\n", `two entries for the workspace "."`},
+		{"peers without end, berry", "yarn.lock", manyPeers(2500), "more than 5000000 pairs"},
 		{"twice, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1: {}\n  a@1: {}\n", "stands there twice"},
 		{"twice, bun", "bun.lock", `{"lockfileVersion":1,"workspaces":{"":{}},"packages":{"a":["a@1"],"a":["a@2"]}}`, "duplicate"},
 		{"above, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"node_modules/../../x":{}}}`, "names no package"},
@@ -103,6 +107,42 @@ func TestBadLockfiles(t *testing.T) {
 				t.Errorf("expected %q, found %v", c.want, err)
 			}
 		})
+	}
+}
+
+// manyPeers is a yarn.lock in which n packages require one that has n peers.
+func manyPeers(n int) string {
+	var project, packages, peers strings.Builder
+	for i := range n {
+		fmt.Fprintf(&project, "    p%d: \"npm:1\"\n", i)
+		fmt.Fprintf(&packages, "\"p%d@npm:1\":\n  version: 1.0.0\n  resolution: \"p%d@npm:1.0.0\"\n  dependencies:\n    all: \"npm:1\"\n", i, i)
+		fmt.Fprintf(&peers, "    p%d: \"*\"\n", i)
+	}
+	return "__metadata:\n  version: 8\n\"r@workspace:.\":\n  resolution: \"r@workspace:.\"\n  dependencies:\n" + project.String() +
+		packages.String() + "\"all@npm:1\":\n  version: 1.0.0\n  resolution: \"all@npm:1.0.0\"\n  peerDependencies:\n" + peers.String()
+}
+
+// TestErrorsHideSecrets: user names and passwords of addresses stand in no error,
+// whatever library it comes from.
+func TestErrorsHideSecrets(t *testing.T) {
+	const secret = "https://user:s3cret@example.com/a.tgz"
+	long := strings.Repeat("x", 170) + secret
+	for _, c := range []struct{ file, text string }{
+		{"yarn.lock", "# yarn lockfile v1\n\"a@" + secret + "\":\n  version \"1\"\n\"a@" + secret + "\":\n  version \"1\"\n"},
+		{"yarn.lock", "# yarn lockfile v1\n\"a@" + long + "\":\n  version \"1\"\n\"a@" + long + "\":\n  version \"1\"\n"},
+		{"yarn.lock", "__metadata:\n  version: 8\n\"a@" + secret + "\":\n  version: 1\n\"a@" + secret + "\":\n  version: 1\n"},
+		{"yarn.lock", "__metadata:\n  version: 8\n\"a@" + secret + "\":\n  resolution: " + secret + "\n"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\nsnapshots:\n  a@" + secret + ": {}\n"},
+		{"pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@" + secret + ": {}\n"},
+		{"package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"` + secret + `":{"dependencies":[]}}}`},
+		{"package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"link":true,"resolved":"` + secret + `"}}}`},
+		{"package-lock.json", `{"lockfileVersion":3,"packages":{"` + secret + `":{},"` + secret + `":{}}}`},
+		{"bun.lock", `{"lockfileVersion":1,"workspaces":{"":{}},"packages":{"a":["` + secret + `"]}}`},
+	} {
+		_, err := npm.ParseLockfile(c.file, []byte(c.text))
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", c.file, err)
+		}
 	}
 }
 

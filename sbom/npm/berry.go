@@ -1,6 +1,8 @@
 package npm
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"net/url"
 	"path"
@@ -30,19 +32,19 @@ type berryMeta map[string]struct {
 // berry resolves the descriptors of a yarn.lock.
 type berry struct {
 	*graph
-	entries     []*berryEntry    // of Packages; nil for the project where it has none
-	descriptors map[string]int   // NAME@RANGE
-	bound       map[string][]int // NAME@RANGE of a descriptor that is bound to a workspace
-	patched     map[string]int   // by what yarn's own patches are applied to
+	entries     []*berryEntry  // of Packages; nil for the project where it has none
+	descriptors map[string]int // NAME@RANGE
+	bound       map[string]int // NAME@RANGE of a descriptor that is bound to a workspace, and with its LOCATOR
+	patched     map[string]int // by what yarn's own patches are applied to
 	named       map[string][]int
-	overrides   []resolution
-	manifests   map[int]*manifest // of the project's folders
+	overrides   map[string][]resolution // by the name that they replace
+	manifests   map[int]*manifest       // of the project's folders
 }
 
 func parseBerry(data []byte, folders manifests) (*Project, error) {
 	var lock entries[berryEntry]
-	if err := yaml.Unmarshal(data, &lock); err != nil {
-		return nil, fmt.Errorf("reading lockfile: %w", err)
+	if err := decodeYAML(yaml.NewDecoder(bytes.NewReader(data)), &lock); err != nil {
+		return nil, err
 	}
 	metadata := lock["__metadata"]
 	if metadata == nil || metadata.Version == "" {
@@ -50,7 +52,7 @@ func parseBerry(data []byte, folders manifests) (*Project, error) {
 	}
 	delete(lock, "__metadata")
 	b := &berry{
-		graph: newGraph(), entries: []*berryEntry{nil}, descriptors: map[string]int{}, bound: map[string][]int{},
+		graph: newGraph(), entries: []*berryEntry{nil}, descriptors: map[string]int{}, bound: map[string]int{},
 		patched: map[string]int{}, named: map[string][]int{}, manifests: map[int]*manifest{},
 	}
 	b.Format.Version = metadata.Version
@@ -70,7 +72,9 @@ func parseBerry(data []byte, folders manifests) (*Project, error) {
 	for i, e := range b.entries {
 		b.connect(i, e)
 	}
-	b.settlePeers()
+	if err := settlePeers(b); err != nil {
+		return nil, err
+	}
 	b.dropUnpatched()
 	return b.finish()
 }
@@ -78,11 +82,12 @@ func parseBerry(data []byte, folders manifests) (*Project, error) {
 // addEntry adds the package of one entry.
 func (b *berry) addEntry(key string, e *berryEntry) error {
 	if e == nil {
-		return fmt.Errorf("reading lockfile: entry %.200q is null", key)
+		return fmt.Errorf("reading lockfile: entry %.200q is null", withoutUsers(key))
 	}
 	// A peer that has meta only is one of any version.
 	for peer := range e.PeerDependenciesMeta {
-		if _, again := e.Dependencies[peer]; again || e.PeerDependencies[peer] != "" {
+		_, required := e.Dependencies[peer]
+		if _, again := e.PeerDependencies[peer]; again || required {
 			continue
 		}
 		if e.PeerDependencies == nil {
@@ -92,26 +97,33 @@ func (b *berry) addEntry(key string, e *berryEntry) error {
 	}
 	name, reference, ok := cutSpec(e.Resolution)
 	if !ok {
-		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", key, e.Resolution)
+		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", withoutUsers(key), withoutUsers(e.Resolution))
 	}
 	i := 0
 	if place, ok := strings.CutPrefix(reference, "workspace:"); !ok {
 		i = b.add(berryPackage(key, name, reference, e))
 		b.entries = append(b.entries, e)
-	} else if place = path.Clean(place); place == "." {
+	} else if place = folderPlace(place); place == "" && b.entries[0] == nil {
 		b.Packages[0].Name, b.entries[0] = name, e
+	} else if _, again := b.folder[place]; again {
+		return fmt.Errorf("reading lockfile: two entries for the workspace %.200q", cmp.Or(place, "."))
 	} else {
 		i = b.addFolder(place, name)
 		b.entries = append(b.entries, e)
 	}
 	for descriptor := range strings.SplitSeq(key, ", ") {
 		if _, again := b.descriptors[descriptor]; again {
-			return fmt.Errorf("reading lockfile: two entries for %.200q", descriptor)
+			return fmt.Errorf("reading lockfile: two entries for %.200q", withoutUsers(descriptor))
 		}
 		b.descriptors[descriptor] = i
 		of, spec, _ := cutSpec(descriptor)
-		if unbound, _, ok := strings.Cut(descriptor, "::"); ok {
-			b.bound[unbound] = append(b.bound[unbound], i)
+		if unbound, binding, ok := strings.Cut(descriptor, "::"); ok {
+			if _, again := b.bound[unbound]; !again {
+				b.bound[unbound] = i
+			}
+			if values, err := url.ParseQuery(binding); err == nil {
+				b.bound[unbound+boundTo+values.Get("locator")] = i
+			}
 		}
 		if source, patch, ok := cutPatch(spec); ok && strings.Contains(patch, "builtin<") {
 			b.patched[source] = i
@@ -202,7 +214,7 @@ func (b *berry) connect(i int, e *berryEntry) {
 		if e.DependenciesMeta[name].Optional {
 			kind = EdgeOptional
 		}
-		if m := b.manifests[i]; m != nil && kind == EdgeProd && m.Dependencies[name] == "" && m.OptionalDependencies[name] == "" {
+		if m := b.manifests[i]; m != nil && kind == EdgeProd && !m.requires(name) {
 			kind = EdgeDev
 		}
 		spec := e.Dependencies[name]
@@ -212,8 +224,8 @@ func (b *berry) connect(i int, e *berryEntry) {
 
 // find returns the package that meets a requirement of the one at i, or -1.
 func (b *berry) find(i int, name, spec string) int {
-	for _, o := range b.overrides {
-		if o.applies(b.Packages[i], name, spec) {
+	for _, o := range b.overrides[name] {
+		if o.applies(b.Packages[i], spec) {
 			spec = o.spec
 			break
 		}
@@ -240,79 +252,19 @@ func (b *berry) lookUp(i int, descriptor string) int {
 	if to, ok := b.descriptors[descriptor]; ok {
 		return to
 	}
-	list := b.bound[descriptor]
-	for _, to := range list { // bound to the workspace that requires it
-		if strings.Contains(b.Packages[to].Place, "locator="+url.QueryEscape(b.entries[i].Resolution)) {
+	if e := b.entries[i]; e != nil {
+		if to, ok := b.bound[descriptor+boundTo+e.Resolution]; ok { // bound to the workspace that requires it
 			return to
 		}
 	}
-	if len(list) > 0 {
-		return list[0]
+	if to, ok := b.bound[descriptor]; ok {
+		return to
 	}
 	return -1
 }
 
-// settlePeers finds the packages that meet peers: what the dependents of a package
-// have under that name, or what meets their own peer.
-//
-// > [A peer dependency] must be satisfied by [...] the direct ancestors of the
-// > package. (Yarn, "Peer dependencies" in its rulebook.)
-//
-// yarn makes a copy of the package for each set of peers; here they are one.
-func (b *berry) settlePeers() {
-	peers := make([]map[string]map[int]bool, len(b.Packages))
-	for i := range peers {
-		peers[i] = map[string]map[int]bool{}
-	}
-	own := make([]map[string]int, len(b.Packages))
-	for i, pkg := range b.Packages {
-		own[i] = make(map[string]int, len(pkg.Edges))
-		for _, e := range pkg.Edges {
-			own[i][e.Name] = e.To
-		}
-	}
-	give := func(to int, name string, peer int) bool {
-		if peers[to][name][peer] {
-			return false
-		}
-		if peers[to][name] == nil {
-			peers[to][name] = map[int]bool{}
-		}
-		peers[to][name][peer] = true
-		return true
-	}
-	for changed := true; changed; {
-		changed = false
-		for i, pkg := range b.Packages {
-			for _, e := range pkg.Edges {
-				if e.To >= len(b.entries) || b.entries[e.To] == nil {
-					continue
-				}
-				for name := range b.entries[e.To].PeerDependencies {
-					if own, ok := own[i][name]; ok {
-						changed = give(e.To, name, own) || changed
-						continue
-					}
-					if pkg.Name == name {
-						changed = give(e.To, name, i) || changed
-						continue
-					}
-					for peer := range peers[i][name] {
-						changed = give(e.To, name, peer) || changed
-					}
-				}
-			}
-		}
-	}
-	for i, names := range peers {
-		for _, name := range sortedKeys(names) {
-			for to := range names[name] {
-				b.edge(i, Edge{Name: name, Spec: b.entries[i].PeerDependencies[name], Kind: EdgePeer,
-					Optional: b.entries[i].PeerDependenciesMeta[name].Optional, To: to})
-			}
-		}
-	}
-}
+// boundTo stands between a descriptor and the locator of what it is bound to.
+const boundTo = "\x00"
 
 // dropUnpatched leaves out packages that are there only to have patches applied to
 // them: nothing requires them.
@@ -348,18 +300,18 @@ type resolution struct {
 }
 
 // applies says whether it replaces what a package requires.
-func (r resolution) applies(by Package, name, spec string) bool {
-	return r.name == name && (r.from == "" || r.from == spec || "npm:"+r.from == spec) && (r.parent == "" || r.parent == by.Name) &&
+func (r resolution) applies(by Package, spec string) bool {
+	return (r.from == "" || r.from == spec || "npm:"+r.from == spec) && (r.parent == "" || r.parent == by.Name) &&
 		r.spec != spec
 }
 
 // parseResolutions reads the project's "resolutions": [PARENT/]NAME[@RANGE].
-func parseResolutions(folders manifests) []resolution {
+func parseResolutions(folders manifests) map[string][]resolution {
 	m, err := folders.read("")
 	if err != nil {
 		return nil
 	}
-	var list []resolution
+	byName := map[string][]resolution{}
 	for _, pattern := range sortedKeys(m.Resolutions) {
 		r := resolution{spec: m.Resolutions[pattern]}
 		if !strings.Contains(r.spec, ":") {
@@ -380,7 +332,7 @@ func parseResolutions(folders manifests) []resolution {
 		if len(names) > 1 && names[len(names)-2] != "**" {
 			r.parent, _, _ = cutSpec(names[len(names)-2])
 		}
-		list = append(list, r)
+		byName[r.name] = append(byName[r.name], r)
 	}
-	return list
+	return byName
 }

@@ -177,15 +177,15 @@ func (w *bunWorkspace) item() *lockItem {
 // are left out where a package is from no registry.
 func (lock *bunLock) add(flat *lockfile, folders, patches map[string]string, key string, value []jsontext.Value) error {
 	bad := func(expected string) error {
-		return fmt.Errorf("reading lockfile: package %.200q: expected %s", key, expected)
+		return fmt.Errorf("reading lockfile: package %.200q: expected %s", withoutUsers(key), expected)
 	}
 	var locator string
 	if len(value) == 0 || jsonv2.Unmarshal(value[0], &locator) != nil {
 		return bad("[NAME@VERSION, ...]")
 	}
 	name, reference, ok := cutSpec(locator)
-	if !ok || key == "" {
-		return bad(fmt.Sprintf("NAME@VERSION, found %.200q", locator))
+	if !ok || key == "" || strings.Contains(name, ":") {
+		return bad(fmt.Sprintf("NAME@VERSION, found %.200q", withoutUsers(locator)))
 	}
 	if folder, ok := strings.CutPrefix(reference, "workspace:"); ok {
 		folders[key] = folder

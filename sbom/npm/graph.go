@@ -98,7 +98,7 @@ func (g *graph) finish() (*Project, error) {
 	for i := range g.Packages {
 		pkg := &g.Packages[i]
 		if len(pkg.Place) > maxPlace || strings.ContainsFunc(pkg.Place+pkg.Name, isControl) {
-			return nil, fmt.Errorf("reading lockfile: entry %.100q has control characters, or more than %d bytes", pkg.Place, maxPlace)
+			return nil, fmt.Errorf("reading lockfile: entry %.100q has control characters, or more than %d bytes", withoutUsers(pkg.Place), maxPlace)
 		}
 		pkg.Place = withoutUsers(pkg.Place)
 		slices.SortFunc(pkg.Edges, func(a, b Edge) int {
@@ -128,10 +128,10 @@ func (g *graph) connectFolders() {
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // withoutUsers drops user names, which may be tokens, and passwords from the
-// addresses in an entry's key, also where they are encoded; the user git of ssh
-// stays.
+// addresses in an entry's key, also where they are encoded (in URLs, or in a JSON
+// pointer); the user git of ssh stays.
 func withoutUsers(key string) string {
-	for _, form := range []struct{ scheme, end, at string }{{"://", "/", "@"}, {"%3A%2F%2F", "%2F", "%40"}, {"%3a%2f%2f", "%2f", "%40"}} {
+	for _, form := range []struct{ scheme, end, at string }{{"://", "/", "@"}, {":~1~1", "~1", "@"}, {"%3A%2F%2F", "%2F", "%40"}, {"%3a%2f%2f", "%2f", "%40"}} {
 		var kept strings.Builder
 		rest := key
 		for {

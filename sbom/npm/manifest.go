@@ -55,10 +55,18 @@ func (m *manifest) license() string {
 	return cmp.Or(string(m.License), string(m.Licenses))
 }
 
+// requires says whether the package needs another at run time, or can use it; the
+// range may be empty.
+func (m *manifest) requires(name string) bool {
+	_, needs := m.Dependencies[name]
+	_, uses := m.OptionalDependencies[name]
+	return needs || uses
+}
+
 // bundles says whether a tarball of this package holds the package called name.
 func (m *manifest) bundles(name string) bool {
 	for _, list := range []bundleList{m.BundleDependencies, m.BundledDependencies} {
-		if list.all && (m.Dependencies[name] != "" || m.OptionalDependencies[name] != "") || slices.Contains(list.names, name) {
+		if list.all && m.requires(name) || slices.Contains(list.names, name) {
 			return true
 		}
 	}

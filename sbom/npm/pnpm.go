@@ -139,12 +139,12 @@ func (lock *pnpmLock) check(major string) error {
 	for _, key := range sortedKeys(lock.Snapshots) {
 		bare := withoutPeers(key)
 		if seen[bare] = true; lock.Packages[bare] == nil {
-			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", key, bare)
+			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", withoutUsers(key), withoutUsers(bare))
 		}
 	}
 	for _, key := range sortedKeys(lock.Packages) {
 		if !seen[key] {
-			return fmt.Errorf("reading lockfile: package %.200q has no snapshot", key)
+			return fmt.Errorf("reading lockfile: package %.200q has no snapshot", withoutUsers(key))
 		}
 	}
 	return nil
@@ -162,12 +162,15 @@ func decodePNPM(data []byte) (lock *pnpmLock, several bool, err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for n := 0; ; n++ {
 		next := &pnpmLock{}
-		err := decoder.Decode(next)
+		err := decodeYAML(decoder, next)
 		if errors.Is(err, io.EOF) && lock != nil {
 			return lock, n > 1, nil
 		}
+		if errors.Is(err, io.EOF) {
+			return nil, false, errors.New("reading lockfile: it is empty")
+		}
 		if err != nil {
-			return nil, false, fmt.Errorf("reading lockfile: %w", err)
+			return nil, false, err
 		}
 		lock = next
 	}

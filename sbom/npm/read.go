@@ -135,6 +135,9 @@ func parse(r reader, data []byte, folders manifests) (*Project, error) {
 	}
 	p, err := r.parse(data, folders)
 	if err != nil {
+		if shown := withoutUsers(err.Error()); shown != err.Error() { // libraries quote what they read
+			err = errors.New(shown)
+		}
 		return nil, err
 	}
 	p.Format.File = r.file

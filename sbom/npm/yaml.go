@@ -1,10 +1,36 @@
 package npm
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// decodeYAML reads the next document of a lockfile. Package managers write no
+// aliases, and a few lines of them can stand for more than memory holds; the library
+// bounds them by what it decodes in one go, which here is one entry at a time.
+func decodeYAML(decoder *yaml.Decoder, v any) error {
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return io.EOF
+		}
+		return fmt.Errorf("reading lockfile: %w", err)
+	}
+	for todo := []*yaml.Node{&document}; len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = append(todo[:len(todo)-1], n.Content...)
+		if n.Kind == yaml.AliasNode {
+			return fmt.Errorf("reading lockfile: line %d: the alias *%.100s: package managers write none", n.Line, n.Value)
+		}
+	}
+	if err := document.Decode(v); err != nil {
+		return fmt.Errorf("reading lockfile: %w", err)
+	}
+	return nil
+}
 
 // entries is a long YAML mapping. The library compares each key with each other
 // one; here a key that comes twice is an error too, in linear time.
@@ -24,7 +50,7 @@ func (m *entries[V]) UnmarshalYAML(n *yaml.Node) error {
 			return fmt.Errorf("line %d: expected a key of text", key.Line)
 		}
 		if _, again := (*m)[key.Value]; again {
-			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, key.Value)
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, withoutUsers(key.Value))
 		}
 		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
 			(*m)[key.Value] = nil
@@ -53,7 +79,7 @@ func (m *textMap) UnmarshalYAML(n *yaml.Node) error {
 			return fmt.Errorf("line %d: expected text", key.Line)
 		}
 		if _, again := (*m)[key.Value]; again {
-			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, key.Value)
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, withoutUsers(key.Value))
 		}
 		(*m)[key.Value] = value.Value
 	}

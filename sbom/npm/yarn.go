@@ -157,7 +157,7 @@ func parseClassic(data []byte, folders manifests) (*Project, error) {
 		i := c.add(e.pkg())
 		for _, pattern := range e.patterns {
 			if _, again := c.patterns[pattern]; again {
-				return nil, fmt.Errorf("reading lockfile: two entries for %.200q", pattern)
+				return nil, fmt.Errorf("reading lockfile: two entries for %.200q", withoutUsers(pattern))
 			}
 			c.patterns[pattern] = i
 			name, _, _ := cutSpec(pattern)
@@ -185,7 +185,7 @@ func (e *classicEntry) pkg() Package {
 	for _, pattern := range e.patterns {
 		name, spec, _ := cutSpec(pattern)
 		if alias, ok := strings.CutPrefix(spec, "npm:"); ok {
-			if real, _, ok := cutSpec(alias); ok {
+			if real, _, _ := cutSpec(alias); real != "" {
 				name = real
 			}
 		}

@@ -56,6 +56,7 @@ func readFolder(ctx context.Context, dir string, o Options) ([]*part, error) {
 		}
 		return nil, fmt.Errorf("reading build %q: %w; name one: %s", dir, ErrSeveral, strings.Join(all, " or "))
 	}
+	o.found = true
 	return readPath(ctx, filepath.Join(dir, found[0]), o)
 }
 

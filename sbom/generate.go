@@ -35,6 +35,7 @@ type Options struct {
 	OnlyBundled  bool           // leave out packages that are not in a bundle
 
 	several bool // paths
+	found   bool // the file was found, and not named by the caller
 }
 
 // A Tool names the program that writes a document.
@@ -68,6 +69,7 @@ func Generate(ctx context.Context, paths []string, o Options) (*Document, error)
 	}
 	o.several = len(paths) > 1
 	var parts []*part
+	named := paths
 	if o.All {
 		var err error
 		if paths, err = findAll(ctx, paths); err != nil {
@@ -76,6 +78,7 @@ func Generate(ctx context.Context, paths []string, o Options) (*Document, error)
 		o.several = len(paths) > 1
 	}
 	for _, path := range paths {
+		o.found = !slices.Contains(named, path)
 		found, err := readPath(ctx, path, o)
 		if err != nil {
 			return nil, err

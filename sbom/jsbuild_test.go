@@ -1,14 +1,18 @@
 package sbom_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"plimsoll.example/sbom"
 	"plimsoll.example/sbom/npm"
@@ -354,6 +358,90 @@ func TestMistakeFolder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPatchedApart: a package and its patched copy are two components.
+func TestPatchedApart(t *testing.T) {
+	d := read(t, map[string]string{"yarn.lock": `__metadata:
+  version: 8
+"r@workspace:.":
+  version: 0.0.0-use.local
+  resolution: "r@workspace:."
+  dependencies:
+    a: "npm:1"
+    p: "patch:a@npm%3A1#./a.patch"
+"a@npm:1":
+  version: 1.0.0
+  resolution: "a@npm:1.0.0"
+  checksum: 10/aa
+"p@patch:a@npm%3A1#./a.patch":
+  version: 1.0.0
+  resolution: "a@patch:a@npm%3A1.0.0#./a.patch"
+  checksum: 10/bb
+`})
+	var patched []int
+	for _, c := range d.Components {
+		if c.Name == "a" {
+			patched = append(patched, len(c.property("plimsoll:npm:patch")))
+		}
+	}
+	if slices.Sort(patched); !slices.Equal(patched, []int{0, 1}) {
+		t.Errorf("patches of the components called a: %v", patched)
+	}
+}
+
+// TestOddAddresses: addresses that no URL may be are not written as one, and what
+// is missing names a version as it was required.
+func TestOddAddresses(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1","z":"npm:@s/p@1.0.0"}}, "node_modules/a": {"version":"1.0.0"}, "node_modules/b": {"version":"1.0.0"}`)
+	files["node_modules/a/package.json"] = `{"name":"a","version":"1.0.0","author":{"name":"A","url":"https://a.example/x\\y"},"homepage":"https://user:s3cret@a.example/x?a b"}`
+	files["node_modules/b/package.json"] = `{"name":"b","version":"1.0.0","author":{"name":"B","url":"https://b.example/?x={y}"},"homepage":"https://user:s3cret@b.example/"}`
+	data := generate(t, javascript(t, files), sbom.Options{})
+	for _, want := range []string{`"https://a.example/x%5Cy"`, `"https://b.example/"`, `"z@npm:@s/p@1.0.0"`} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("%s is not there", want)
+		}
+	}
+	t.Run("schema", func(t *testing.T) {
+		s := schema(t, "1.7")
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err == nil {
+			err = s.Validate(doc)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLinksOut: what a link leads to outside of the project is read only if the user
+// names it.
+func TestLinksOut(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0"}`)
+	files["project/package-lock.json"], files["secret.json"] = files["package-lock.json"], `{"name":"r","version":"1.0.0","license":"LicenseRef-secret"}`
+	delete(files, "package-lock.json")
+	files["outside.json"] = files["project/package-lock.json"]
+	dir := javascript(t, files)
+	project := filepath.Join(dir, "project")
+	if err := os.Symlink("../secret.json", filepath.Join(project, "package.json")); err != nil {
+		t.Skip(err)
+	}
+	doc, err := sbom.Generate(t.Context(), []string{project}, sbom.Options{})
+	if err != nil || strings.Contains(string(doc.JSON()), "LicenseRef-secret") || !strings.Contains(strings.Join(doc.Gaps, "\n"), "what package.json says") {
+		t.Errorf("package.json outside: %v", err)
+	}
+	lockfile := filepath.Join(project, "package-lock.json")
+	if err := errors.Join(os.Remove(lockfile), os.Symlink("../outside.json", lockfile)); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []sbom.Options{{}, {All: true}} {
+		if _, err := sbom.Generate(t.Context(), []string{project}, o); err == nil || !strings.Contains(err.Error(), "followed only if it is named") {
+			t.Errorf("a lockfile outside that was found: %v", err)
+		}
+	}
+	if _, err := sbom.Generate(t.Context(), []string{lockfile}, sbom.Options{}); err != nil {
+		t.Errorf("a lockfile outside that was named: %v", err)
 	}
 }
 

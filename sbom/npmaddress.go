@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/package-url/packageurl-go"
@@ -86,14 +87,39 @@ func withoutUser(address string) string {
 	if _, secret := u.User.Password(); secret || u.User.Username() != "git" || !strings.HasSuffix(u.Scheme, "ssh") {
 		u.User = nil
 	}
-	return u.String()
+	return writtenURL(u)
+}
+
+// writtenURL writes a URL; "" if it has what no URL may hold (RFC 3986, appendix A;
+// RFC 3987, 2.2): the library keeps a query and a host as they are.
+func writtenURL(u *url.URL) string {
+	s := u.String()
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == utf8.RuneError || strings.ContainsRune("\"<>\\^`{|}", r)
+	}) {
+		return ""
+	}
+	return s
+}
+
+// page returns the address of a web page, without user names; "" if it is none.
+func page(address string) string {
+	if u, err := url.Parse(address); err != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		return ""
+	}
+	return withoutUser(address)
 }
 
 // specWithoutUser does the same to what a package requires, where that is an
-// address.
+// address. Other forms have an @ before a version, or hold an address.
 func specWithoutUser(spec string) string {
-	if !strings.Contains(spec, "@") || !strings.Contains(spec, ":") {
+	scheme, _, address := strings.Cut(spec, ":")
+	if !address || !strings.Contains(spec, "@") {
 		return spec
+	}
+	switch scheme {
+	case "npm", "workspace", "catalog", "jsr", "file", "link", "portal", "patch", "exec":
+		return npm.WithoutUsers(spec)
 	}
 	if address := withoutUser(spec); address != "" {
 		return address

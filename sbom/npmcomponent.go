@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"cmp"
 	"net/mail"
 	"net/url"
 	"path"
@@ -178,10 +179,8 @@ func npmProducer(c *cdx.Component, pkg npm.Package, file string) {
 		return
 	}
 	made := &cdx.OrganizationalEntity{Name: author.Name}
-	if isPage(author.URL) {
-		made.URL = &[]string{author.URL}
-	} else if isPage(pkg.Installed.Homepage) {
-		made.URL = &[]string{pkg.Installed.Homepage}
+	if address := cmp.Or(page(author.URL), page(pkg.Installed.Homepage)); address != "" {
+		made.URL = &[]string{address}
 	}
 	if a, err := mail.ParseAddress(author.Email); err == nil && a.Address == author.Email {
 		made.Contact = &[]cdx.OrganizationalContact{{Email: author.Email}}
@@ -190,11 +189,6 @@ func npmProducer(c *cdx.Component, pkg npm.Package, file string) {
 	if repository := repositoryAddress(pkg.Installed.Repository); repository != "" && pkg.Source != npm.SourceGit {
 		addReference(c, cdx.ExternalReference{Type: cdx.ERTypeVCS, URL: repository, Comment: "as its package.json says"})
 	}
-}
-
-func isPage(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // npmPedigree says that a package manager changes the package before it is used.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
@@ -13,7 +14,7 @@ import (
 
 // npmKey is what makes two places in a lockfile one component.
 type npmKey struct {
-	name, version, integrity, origin string
+	name, version, integrity, origin, patch string
 }
 
 // npmGroup is the places of one component.
@@ -152,7 +153,10 @@ func groupPlaces(p *npm.Project) (groups []npmGroup, groupOf []int) {
 		if pkg.IsLink {
 			continue
 		}
-		key := npmKey{name: pkg.Name, version: pkg.Version, integrity: pkg.Integrity}
+		key := npmKey{name: pkg.Name, version: pkg.Version, integrity: pkg.Integrity, patch: pkg.Patch}
+		if key.integrity == "" {
+			key.integrity = pkg.Checksum // the only thing by which yarn's tell copies apart
+		}
 		if pkg.Source != npm.SourceRegistry {
 			key.origin = pkg.Source.String() + " " + pkg.Resolved
 		}
@@ -192,6 +196,12 @@ func npmRefs(p *npm.Project, groups []npmGroup) []string {
 	for i, g := range groups {
 		if count[refs[i]] > 1 && i > 0 {
 			refs[i] += "|" + g.key.integrity + "|" + p.Packages[g.places[0]].Place
+		}
+	}
+	taken := make(map[string]int, len(refs))
+	for i, ref := range refs { // entries that differed in a user name, which is not written
+		if taken[ref]++; taken[ref] > 1 {
+			refs[i] += "|" + strconv.Itoa(taken[ref])
 		}
 	}
 	return refs

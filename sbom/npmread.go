@@ -21,28 +21,24 @@ type rootFS interface {
 }
 
 // projectFS is a project's folder. Links are followed inside it only, but for the
-// files that the user named, which may be links themselves.
+// lockfile that the user named, which may be one itself.
 type projectFS struct {
 	rootFS
 	root  *os.Root
 	dir   string
-	named []string
+	named string // "": the lockfile was found
 }
 
 func (p projectFS) Open(name string) (fs.File, error) {
-	for _, n := range p.named {
-		if name == n {
-			return os.Open(filepath.Join(p.dir, name))
-		}
+	if name == p.named {
+		return os.Open(filepath.Join(p.dir, name))
 	}
 	return p.rootFS.Open(name)
 }
 
 func (p projectFS) Stat(name string) (fs.FileInfo, error) {
-	for _, n := range p.named {
-		if name == n {
-			return os.Stat(filepath.Join(p.dir, name))
-		}
+	if name == p.named {
+		return os.Stat(filepath.Join(p.dir, name))
 	}
 	return p.rootFS.Stat(name)
 }
@@ -71,7 +67,13 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 	if o.OnlyBundled && len(o.Bundles) == 0 {
 		return nil, errNoBundles
 	}
-	folder := projectFS{files, root, dir, []string{file, "package.json"}}
+	folder := projectFS{files, root, dir, file}
+	if o.found {
+		folder.named = ""
+		if _, err := root.Stat(file); err != nil {
+			return nil, fmt.Errorf("%s: reading build: %w; a link that leads out of the project is followed only if it is named: plimsoll sbom %[1]s", filepath.Join(dir, file), err)
+		}
+	}
 	project, err := npm.Read(ctx, folder, file, o.NPM)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, file), err)

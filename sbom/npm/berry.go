@@ -82,7 +82,7 @@ func parseBerry(data []byte, folders manifests) (*Project, error) {
 // addEntry adds the package of one entry.
 func (b *berry) addEntry(key string, e *berryEntry) error {
 	if e == nil {
-		return fmt.Errorf("reading lockfile: entry %.200q is null", withoutUsers(key))
+		return fmt.Errorf("reading lockfile: entry %.200q is null", WithoutUsers(key))
 	}
 	// A peer that has meta only is one of any version.
 	for peer := range e.PeerDependenciesMeta {
@@ -97,7 +97,7 @@ func (b *berry) addEntry(key string, e *berryEntry) error {
 	}
 	name, reference, ok := cutSpec(e.Resolution)
 	if !ok {
-		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", withoutUsers(key), withoutUsers(e.Resolution))
+		return fmt.Errorf("reading lockfile: entry %.200q: expected a resolution NAME@REFERENCE, found %.200q", WithoutUsers(key), WithoutUsers(e.Resolution))
 	}
 	i := 0
 	if place, ok := strings.CutPrefix(reference, "workspace:"); !ok {
@@ -113,7 +113,7 @@ func (b *berry) addEntry(key string, e *berryEntry) error {
 	}
 	for descriptor := range strings.SplitSeq(key, ", ") {
 		if _, again := b.descriptors[descriptor]; again {
-			return fmt.Errorf("reading lockfile: two entries for %.200q", withoutUsers(descriptor))
+			return fmt.Errorf("reading lockfile: two entries for %.200q", WithoutUsers(descriptor))
 		}
 		b.descriptors[descriptor] = i
 		of, spec, _ := cutSpec(descriptor)

@@ -82,7 +82,7 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 		return nil, err
 	}
 	p.Format.Version = strconv.Itoa(lock.Version)
-	p.connectWorkspaces([]string{"**"})
+	p.connectWorkspaces(workspaces{patterns: []string{"**"}}, true)
 	for i := range p.Packages {
 		p.Packages[i].Patch = patches[p.Packages[i].Name+"@"+p.Packages[i].Version]
 		p.Packages[i].settleBundler(p)
@@ -177,7 +177,7 @@ func (w *bunWorkspace) item() *lockItem {
 // are left out where a package is from no registry.
 func (lock *bunLock) add(flat *lockfile, folders, patches map[string]string, key string, value []jsontext.Value) error {
 	bad := func(expected string) error {
-		return fmt.Errorf("reading lockfile: package %.200q: expected %s", withoutUsers(key), expected)
+		return fmt.Errorf("reading lockfile: package %.200q: expected %s", WithoutUsers(key), expected)
 	}
 	var locator string
 	if len(value) == 0 || jsonv2.Unmarshal(value[0], &locator) != nil {
@@ -185,7 +185,7 @@ func (lock *bunLock) add(flat *lockfile, folders, patches map[string]string, key
 	}
 	name, reference, ok := cutSpec(locator)
 	if !ok || key == "" || strings.Contains(name, ":") {
-		return bad(fmt.Sprintf("NAME@VERSION, found %.200q", withoutUsers(locator)))
+		return bad(fmt.Sprintf("NAME@VERSION, found %.200q", WithoutUsers(locator)))
 	}
 	if folder, ok := strings.CutPrefix(reference, "workspace:"); ok {
 		folders[key] = folder

@@ -37,7 +37,7 @@ func (d Drift) String() string {
 	case DriftExtraneous:
 		return fmt.Sprintf("extraneous: %s@%s, installed at %q, is not in the lockfile", d.Name, d.Installed, d.Place)
 	case DriftName:
-		return fmt.Sprintf("other package: at %q, expected %s, found %s", d.Place, d.Locked, d.Installed)
+		return fmt.Sprintf("other package: at %q, expected %s, found %s", cmp.Or(d.Place, "package.json"), d.Locked, d.Installed)
 	}
 	return fmt.Sprintf("other version: %s at %q, expected %s, found %s", d.Name, cmp.Or(d.Place, "package.json"), d.Locked, d.Installed)
 }

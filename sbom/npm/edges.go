@@ -2,12 +2,8 @@ package npm
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
-
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // connect finds the packages that the one at index i requires.
@@ -52,54 +48,6 @@ func (p *Project) connect(i int, item *lockItem, index map[string]int, names map
 	// (legacy-peer-deps), and optional peers to whoever wants them.
 	add(item.PeerDependencies, EdgePeer, mayLack)
 	slices.SortFunc(pkg.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// connectWorkspaces makes the project depend on its workspaces, which npm
-// installs with it though nothing need require them: the folders that its
-// package.json lists.
-func (p *Project) connectWorkspaces(patterns []string) {
-	have := map[int]bool{}
-	root := &p.Packages[0]
-	for _, e := range root.Edges {
-		have[e.To] = true
-	}
-	for _, pkg := range p.Packages {
-		if !pkg.IsLink || pkg.Link == 0 || have[pkg.Link] || !matchesAny(patterns, p.Packages[pkg.Link].Place) {
-			continue
-		}
-		have[pkg.Link] = true
-		root.Edges = append(root.Edges, Edge{Name: pkg.Name, Kind: EdgeWorkspace, To: pkg.Link})
-	}
-	slices.SortFunc(root.Edges, func(a, b Edge) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// workspacePatterns reads package.json's "workspaces": a list of patterns, or an
-// object that holds one under "packages".
-func workspacePatterns(raw jsontext.Value) []string {
-	var list []string
-	var object struct {
-		Packages []string `json:"packages"`
-	}
-	if len(raw) == 0 || jsonv2.Unmarshal(raw, &list) == nil {
-		return list
-	}
-	if jsonv2.Unmarshal(raw, &object) != nil {
-		return nil
-	}
-	return object.Packages
-}
-
-// matchesAny says whether a folder is named by a pattern, in which * stands for
-// one part and ** for any.
-func matchesAny(patterns []string, place string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/")
-		if before, _, deep := strings.Cut(pattern, "**"); deep {
-			return strings.HasPrefix(place, before)
-		}
-		ok, err := path.Match(pattern, place)
-		return ok && err == nil
-	})
 }
 
 func compareMissing(a, b MissingEdge) int {

@@ -98,9 +98,9 @@ func (g *graph) finish() (*Project, error) {
 	for i := range g.Packages {
 		pkg := &g.Packages[i]
 		if len(pkg.Place) > maxPlace || strings.ContainsFunc(pkg.Place+pkg.Name, isControl) {
-			return nil, fmt.Errorf("reading lockfile: entry %.100q has control characters, or more than %d bytes", withoutUsers(pkg.Place), maxPlace)
+			return nil, fmt.Errorf("reading lockfile: entry %.100q has control characters, or more than %d bytes", WithoutUsers(pkg.Place), maxPlace)
 		}
-		pkg.Place = withoutUsers(pkg.Place)
+		pkg.Place = WithoutUsers(pkg.Place)
 		slices.SortFunc(pkg.Edges, func(a, b Edge) int {
 			return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.To, b.To))
 		})
@@ -127,10 +127,10 @@ func (g *graph) connectFolders() {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// withoutUsers drops user names, which may be tokens, and passwords from the
-// addresses in an entry's key, also where they are encoded (in URLs, or in a JSON
+// WithoutUsers drops user names, which may be tokens, and passwords from the
+// addresses in an entry's key or another text, also where they are encoded (in URLs, or in a JSON
 // pointer); the user git of ssh stays.
-func withoutUsers(key string) string {
+func WithoutUsers(key string) string {
 	for _, form := range []struct{ scheme, end, at string }{{"://", "/", "@"}, {":~1~1", "~1", "@"}, {"%3A%2F%2F", "%2F", "%40"}, {"%3a%2f%2f", "%2f", "%40"}} {
 		var kept strings.Builder
 		rest := key

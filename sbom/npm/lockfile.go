@@ -134,7 +134,7 @@ func parsePackageLock(data []byte, folders manifests) (*Project, error) {
 func lockfileError(err error) error {
 	var odd *jsonv2.SemanticError
 	if errors.As(err, &odd) {
-		return fmt.Errorf("reading lockfile: at %.200q: JSON that no package manager writes there (%s)", withoutUsers(string(odd.JSONPointer)), odd.JSONKind)
+		return fmt.Errorf("reading lockfile: at %.200q: JSON that no package manager writes there (%s)", WithoutUsers(string(odd.JSONPointer)), odd.JSONKind)
 	}
 	return fmt.Errorf("reading lockfile: %w", err)
 }
@@ -169,7 +169,7 @@ func build(lock lockfile) (*Project, error) {
 		}
 		target, ok := index[string(item.Resolved)]
 		if !ok || lock.Packages[string(item.Resolved)].Link || target == i {
-			return nil, fmt.Errorf("reading lockfile: %q links to %q, which is not there", place, withoutUsers(string(item.Resolved)))
+			return nil, fmt.Errorf("reading lockfile: %q links to %q, which is not there", place, WithoutUsers(string(item.Resolved)))
 		}
 		p.Packages[i].IsLink, p.Packages[i].Link = true, target
 		p.Packages[i].Version = p.Packages[target].Version
@@ -183,7 +183,7 @@ func build(lock lockfile) (*Project, error) {
 	for i, place := range places {
 		p.connect(i, lock.Packages[place], index, names)
 	}
-	p.connectWorkspaces(workspacePatterns(lock.Packages[""].Workspaces))
+	p.connectWorkspaces(newWorkspaces(lock.Packages[""].Workspaces), lock.LockfileVersion >= 2)
 	slices.SortFunc(p.Missing, compareMissing)
 	p.settleSources()
 	p.findBundlers(lock, index)

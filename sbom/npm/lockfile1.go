@@ -3,6 +3,7 @@ package npm
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -46,7 +47,8 @@ func unnest(lock *lockfile, folders manifests) ([]string, error) {
 	if err := u.add("", nested); err != nil {
 		return nil, err
 	}
-	return append(gaps, u.gaps...), nil
+	slices.Sort(u.gaps)
+	return append(gaps, slices.Compact(u.gaps)...), nil
 }
 
 // unrequired names the packages that no other requires.
@@ -105,8 +107,14 @@ func (u *unnester) add(above string, items map[string]*nestedItem) error {
 	return nil
 }
 
-// folder adds a folder of the project, or beside it, that a package links to.
+// folder adds a folder of the project, or beside it, that a package links to: the
+// project itself too. One that two packages link to has the name of the first, and
+// is for development only if it is for both.
 func (u *unnester) folder(place, name string, item *nestedItem) {
+	if have, again := u.lock.Packages[place]; again {
+		have.Dev, have.Optional = have.Dev && item.Dev, have.Optional && item.Optional
+		return
+	}
 	flat := &lockItem{Name: name, Dependencies: item.Requires, Dev: item.Dev, Optional: item.Optional}
 	if m, err := u.folders.read(place); err == nil {
 		flat = m.item()
@@ -121,13 +129,14 @@ func (u *unnester) folder(place, name string, item *nestedItem) {
 	u.lock.Packages[place] = flat
 }
 
-// folderOf returns the folder that a version names; tarballs on disk are none.
+// folderOf returns the folder that a version names; tarballs on disk are none, and
+// of a folder that is named from the top of a file system no more is known than that.
 func folderOf(version string) (string, bool) {
 	at, ok := strings.CutPrefix(version, "file:")
-	if !ok || isTarball(at) {
+	if !ok || isTarball(at) || path.IsAbs(filepathToSlash(at)) {
 		return "", false
 	}
-	return path.Clean(strings.TrimPrefix(at, "./")), true
+	return folderPlace(at), true
 }
 
 // flat is the package as later versions write it.

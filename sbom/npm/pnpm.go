@@ -139,12 +139,12 @@ func (lock *pnpmLock) check(major string) error {
 	for _, key := range sortedKeys(lock.Snapshots) {
 		bare := withoutPeers(key)
 		if seen[bare] = true; lock.Packages[bare] == nil {
-			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", withoutUsers(key), withoutUsers(bare))
+			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", WithoutUsers(key), WithoutUsers(bare))
 		}
 	}
 	for _, key := range sortedKeys(lock.Packages) {
 		if !seen[key] {
-			return fmt.Errorf("reading lockfile: package %.200q has no snapshot", withoutUsers(key))
+			return fmt.Errorf("reading lockfile: package %.200q has no snapshot", WithoutUsers(key))
 		}
 	}
 	return nil

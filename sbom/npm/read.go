@@ -83,11 +83,13 @@ type Options struct {
 func Read(ctx context.Context, folder fs.FS, file string, o Options) (*Project, error) {
 	folders := manifests{folder}
 	if file == NodeModules {
-		tree, err := walk(ctx, folder, folders.workspaceFolders())
+		places, gaps := folders.workspaceFolders()
+		tree, err := walk(ctx, folder, places)
 		if err != nil {
 			return nil, err
 		}
 		p := tree.project(folders)
+		p.Gaps = append(p.Gaps, gaps...)
 		return p, p.omit(o.Omit)
 	}
 	i := slices.IndexFunc(readers, func(r reader) bool { return r.file == file })
@@ -135,7 +137,7 @@ func parse(r reader, data []byte, folders manifests) (*Project, error) {
 	}
 	p, err := r.parse(data, folders)
 	if err != nil {
-		if shown := withoutUsers(err.Error()); shown != err.Error() { // libraries quote what they read
+		if shown := WithoutUsers(err.Error()); shown != err.Error() { // libraries quote what they read
 			err = errors.New(shown)
 		}
 		return nil, err
@@ -157,37 +159,6 @@ func (f manifests) read(place string) (*manifest, error) {
 		return nil, err
 	}
 	return parseManifest(data)
-}
-
-// workspaceFolders lists the folders that the project's package.json calls
-// workspaces, and the project itself.
-func (f manifests) workspaceFolders() []string {
-	list := []string{""}
-	m, err := f.read("")
-	if err != nil {
-		return list
-	}
-	return append(list, f.matching(workspacePatterns([]byte(m.Workspaces)))...)
-}
-
-// matching lists the folders with a package.json that patterns name.
-func (f manifests) matching(patterns []string) []string {
-	var list []string
-	for _, pattern := range patterns {
-		pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/")
-		if strings.HasPrefix(pattern, "!") || !fs.ValidPath(pattern) {
-			continue
-		}
-		found, err := fs.Glob(f.files, path.Join(strings.ReplaceAll(pattern, "**", "*"), "package.json"))
-		if err != nil {
-			continue
-		}
-		for _, file := range found {
-			list = append(list, path.Dir(file))
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }
 
 // readBounded reads a regular file. It looks before it opens: a pipe or a device
@@ -244,16 +215,16 @@ func (p *Project) describeFolders(folders manifests) {
 			continue
 		}
 		for _, field := range []struct {
-			what string
+			kind DriftKind
 			here *string
 			says string
-		}{{"name", &pkg.Name, string(m.Name)}, {"version", &pkg.Version, string(m.Version)}} {
+		}{{DriftName, &pkg.Name, string(m.Name)}, {DriftVersion, &pkg.Version, string(m.Version)}} {
 			switch {
 			case field.says == "":
 			case *field.here == "" || !p.Placed:
 				*field.here = field.says
 			case *field.here != field.says:
-				p.Drift = append(p.Drift, Drift{Kind: DriftVersion, Place: pkg.Place, Name: pkg.Name, Locked: *field.here, Installed: field.says})
+				p.Drift = append(p.Drift, Drift{Kind: field.kind, Place: pkg.Place, Name: pkg.Name, Locked: *field.here, Installed: field.says})
 			}
 		}
 		if pkg.License == "" {

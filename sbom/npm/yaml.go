@@ -50,7 +50,7 @@ func (m *entries[V]) UnmarshalYAML(n *yaml.Node) error {
 			return fmt.Errorf("line %d: expected a key of text", key.Line)
 		}
 		if _, again := (*m)[key.Value]; again {
-			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, withoutUsers(key.Value))
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, WithoutUsers(key.Value))
 		}
 		if value.Kind == yaml.ScalarNode && value.Tag == "!!null" {
 			(*m)[key.Value] = nil
@@ -79,7 +79,7 @@ func (m *textMap) UnmarshalYAML(n *yaml.Node) error {
 			return fmt.Errorf("line %d: expected text", key.Line)
 		}
 		if _, again := (*m)[key.Value]; again {
-			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, withoutUsers(key.Value))
+			return fmt.Errorf("line %d: %.200q stands there twice", key.Line, WithoutUsers(key.Value))
 		}
 		(*m)[key.Value] = value.Value
 	}

@@ -157,7 +157,7 @@ func parseClassic(data []byte, folders manifests) (*Project, error) {
 		i := c.add(e.pkg())
 		for _, pattern := range e.patterns {
 			if _, again := c.patterns[pattern]; again {
-				return nil, fmt.Errorf("reading lockfile: two entries for %.200q", withoutUsers(pattern))
+				return nil, fmt.Errorf("reading lockfile: two entries for %.200q", WithoutUsers(pattern))
 			}
 			c.patterns[pattern] = i
 			name, _, _ := cutSpec(pattern)
@@ -223,7 +223,9 @@ func (c *classic) connectOwn() {
 	}
 	all := []*manifest{root}
 	at := []int{0}
-	for _, place := range c.folders.matching(workspacePatterns([]byte(root.Workspaces))) {
+	places, gaps := c.folders.matching(newWorkspaces([]byte(root.Workspaces)))
+	c.Gaps = append(c.Gaps, gaps...)
+	for _, place := range places {
 		if m, err := c.folders.read(place); err == nil {
 			i := c.addFolder(place, string(m.Name))
 			all, at = append(all, m), append(at, i)

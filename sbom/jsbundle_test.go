@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +120,7 @@ func TestBundleCertainty(t *testing.T) {
 		"yarn's cache":         {"../.yarn/cache/b-npm-1.0.0-0123456789.zip/node_modules/b/x.js", "", []string{"pkg:npm/b@1.0.0 version"}},
 		"by name":              {"../.cache/x/node_modules/unused/x.js", "", []string{"pkg:npm/unused@1.0.0 name"}},
 		"of several versions":  {"../.cache/x/node_modules/b/x.js", "", []string{"pkg:npm/b@1.0.0 ambiguous", "pkg:npm/b@2.0.0 ambiguous"}},
+		"another's elsewhere":  {"/build/app/node_modules/b/node_modules/a/x.js", "", []string{"npm:node_modules/b/(in its files)/a name", "pkg:npm/b@1.0.0 place"}},
 		"inside another":       {"../node_modules/a/node_modules/lost/x.js", "", []string{"npm:node_modules/a/(in its files)/lost name", "pkg:npm/a@1.0.0 place"}},
 		"not in the project":   {"../node_modules/lost/x.js", "", []string{"npm:(in its files)/lost name"}},
 		"the bundler's own":    {"webpack://@made/r/webpack/runtime/define", "", nil},
@@ -146,6 +148,162 @@ func TestBundleCertainty(t *testing.T) {
 				t.Errorf("expected %v, found %v", c.want, got)
 			}
 		})
+	}
+}
+
+// marked lists the components that a document says are in the bundle, as REF
+// CERTAINTY FILES.
+func marked(d document) []string {
+	var list []string
+	for _, c := range d.all() {
+		if certainty := c.property("plimsoll:bundle:certainty"); len(certainty) > 0 {
+			list = append(list, c.BOMRef+" "+certainty[0]+" "+strings.Join(c.property("plimsoll:bundle:file"), ","))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// metafile is esbuild's, with the modules of each output.
+func metafile(t *testing.T, outputs map[string][]string) string {
+	t.Helper()
+	all := map[string]any{}
+	for name, modules := range outputs {
+		in := map[string]any{}
+		for _, m := range modules {
+			in[m] = map[string]any{"bytesInOutput": 1}
+		}
+		all[name] = map[string]any{"inputs": in}
+	}
+	data, err := json.Marshal(map[string]any{"inputs": map[string]any{}, "outputs": all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func bundle(t *testing.T, dir string, reports ...string) document {
+	t.Helper()
+	for i := range reports {
+		reports[i] = filepath.Join(dir, reports[i])
+	}
+	data := generate(t, dir, sbom.Options{Bundles: reports})
+	checkGraph(t, data)
+	return parse(t, data)
+}
+
+// TestBundleSeveralOutputs: outputs of one base name are two files, wherever they
+// lie; where two reports tell of one, none of their packages is lost.
+func TestBundleSeveralOutputs(t *testing.T) {
+	files := lock(`
+		"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","b":"1","c":"1"}},
+		"node_modules/a": {"version":"1.0.0"}, "node_modules/b": {"version":"1.0.0"}, "node_modules/c": {"version":"1.0.0"}`)
+	const a, b, c = "node_modules/a/x.js", "node_modules/b/x.js", "node_modules/c/x.js"
+	files["report/meta.json"] = metafile(t, map[string][]string{"../../gone/1/out.js": {a}, "../../gone/2/out.js": {b}, "there/out.js": {c}})
+	files["report/out.js"] = "x()" // beside the report, and it may be any of the three
+	files["again.json"] = metafile(t, map[string][]string{"there/out.js": {a, c}})
+	d := bundle(t, javascript(t, files), "report/meta.json", "again.json")
+	want := []string{"pkg:npm/a@1.0.0 place 1/out.js,there/out.js", "pkg:npm/b@1.0.0 place 2/out.js", "pkg:npm/c@1.0.0 place there/out.js"}
+	if got := marked(d); !slices.Equal(got, want) {
+		t.Errorf("expected %v\nfound %v", want, got)
+	}
+	for _, name := range []string{"file:1/out.js", "file:2/out.js", "file:there/out.js"} {
+		if hashes := d.component(t, name).Hashes; len(hashes) > 0 {
+			t.Errorf("%s has the hashes of another file: %v", name, hashes)
+		}
+	}
+}
+
+// TestBundleFolders: a file is a workspace's if it lies in it, and not if a folder
+// of the same name lies elsewhere in the project; of a file of another machine that
+// is less sure. A package that may lie in two places there is either.
+func TestBundleFolders(t *testing.T) {
+	files := lock(`
+		"": {"name":"r","version":"1.0.0","workspaces":["*"],"dependencies":{"a":"1"}},
+		"ui": {"version":"1.0.0","dependencies":{"a":"2"}}, "node_modules/ui": {"resolved":"ui","link":true},
+		"node_modules/a": {"version":"1.0.0"}, "ui/node_modules/a": {"version":"2.0.0"}`)
+	for module, want := range map[string][]string{
+		"src/ui/x.js":                    {"pkg:npm/r@1.0.0 place out.js"},
+		"ui/x.js":                        {"npm:ui place out.js"},
+		"node_modules/ui/x.js":           {"npm:ui place out.js"},
+		"/build/r/ui/x.js":               {"npm:ui name out.js"},
+		"/build/other/x.js":              {"pkg:npm/r@1.0.0 name out.js"},
+		"/build/ui/node_modules/a/x.js":  {"pkg:npm/a@1.0.0 ambiguous out.js", "pkg:npm/a@2.0.0 ambiguous out.js"},
+		"/build/r/node_modules/a/x.js":   {"pkg:npm/a@1.0.0 place out.js"},
+		"../../r/node_modules/a/x.js":    {"pkg:npm/a@1.0.0 ambiguous out.js", "pkg:npm/a@2.0.0 ambiguous out.js"},
+		"../folder/node_modules/a/x.js":  {"pkg:npm/a@1.0.0 place out.js"},
+		"ui/node_modules/a/x.js?worker#": {"pkg:npm/a@2.0.0 place out.js"},
+	} {
+		files["meta.json"] = metafile(t, map[string][]string{"out.js": {module}})
+		if got := marked(bundle(t, javascript(t, files), "meta.json")); !slices.Equal(got, want) {
+			t.Errorf("%s: expected %v, found %v", module, want, got)
+		}
+	}
+}
+
+// TestBundleOddFolder: the project's folder may have characters that mean something
+// in addresses and to bundlers.
+func TestBundleOddFolder(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0","dependencies":{"a":"1"}}, "node_modules/a": {"version":"1.0.0"}`)
+	dir := filepath.Join(javascript(t, files), "c#p %41!q")
+	for name, text := range files {
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range []string{real + "/node_modules/a/x.js", "/loader!" + real + "/node_modules/a/x.js?query"} {
+		if err := os.WriteFile(filepath.Join(dir, "meta.json"), []byte(metafile(t, map[string][]string{"out.js": {filepath.ToSlash(module)}})), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := marked(bundle(t, dir, "meta.json")); !slices.Equal(got, []string{"pkg:npm/a@1.0.0 place out.js"}) {
+			t.Errorf("%s: found %v", module, got)
+		}
+	}
+}
+
+// TestBundlePrefixed: a byte order mark, and the line that keeps a map from being run
+// as a script, are no part of a report.
+func TestBundlePrefixed(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0","dependencies":{"a":"1"}}, "node_modules/a": {"version":"1.0.0"}`)
+	files["1/x.js.map"] = ")]}'\n" + `{"version":3,"sources":["../node_modules/a/x.js"],"mappings":"AAAA"}`
+	files["2/x.js.map"] = "\ufeff" + `{"version":3,"sources":["../node_modules/a/y%20z.js"],"mappings":"AAAA"}`
+	files["3.json"] = "\ufeff" + metafile(t, map[string][]string{"3.js": {"node_modules/a/x.js"}})
+	want := []string{"pkg:npm/a@1.0.0 place 1/x.js,2/x.js,3.js"}
+	if got := marked(bundle(t, javascript(t, files), "{1,2}/*.map", "3.json")); !slices.Equal(got, want) {
+		t.Errorf("expected %v, found %v", want, got)
+	}
+}
+
+// TestBundleInstalledByYarn: a lockfile that knows no places is helped by
+// node_modules: each place in it, and links to workspaces.
+func TestBundleInstalledByYarn(t *testing.T) {
+	files := map[string]string{
+		"package.json":                               `{"name":"r","version":"1.0.0","workspaces":["packages/*"],"dependencies":{"a":"1"}}`,
+		"packages/w/package.json":                    `{"name":"w","version":"1.0.0","dependencies":{"a":"2","b":"1"}}`,
+		"yarn.lock":                                  "# yarn lockfile v1\na@1:\n  version \"1.0.0\"\n  resolved \"https://registry.example/a/-/a-1.0.0.tgz\"\na@2:\n  version \"2.0.0\"\n  resolved \"https://registry.example/a/-/a-2.0.0.tgz\"\nb@1:\n  version \"1.0.0\"\n  resolved \"https://registry.example/b/-/b-1.0.0.tgz\"\n  dependencies:\n    a \"2\"\n",
+		"node_modules/a/package.json":                `{"name":"a","version":"1.0.0"}`,
+		"node_modules/b/package.json":                `{"name":"b","version":"1.0.0"}`,
+		"node_modules/b/node_modules/a/package.json": `{"name":"a","version":"2.0.0"}`,
+		"packages/w/node_modules/a/package.json":     `{"name":"a","version":"2.0.0"}`,
+	}
+	for module, want := range map[string]string{
+		"node_modules/a/x.js":                "pkg:npm/a@1.0.0 place out.js",
+		"node_modules/b/node_modules/a/x.js": "pkg:npm/a@2.0.0 place out.js",
+		"packages/w/node_modules/a/x.js":     "pkg:npm/a@2.0.0 place out.js",
+		"node_modules/w/x.js":                "npm:packages/w place out.js",
+	} {
+		files["meta.json"] = metafile(t, map[string][]string{"out.js": {module}})
+		dir := javascript(t, files)
+		if err := os.Symlink("../packages/w", filepath.Join(dir, "node_modules", "w")); err != nil {
+			t.Skip(err)
+		}
+		if got := marked(bundle(t, dir, "meta.json")); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: expected %v, found %v", module, want, got)
+		}
 	}
 }
 

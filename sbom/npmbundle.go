@@ -14,25 +14,28 @@ import (
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/bmatcuk/doublestar/v4"
 
 	"plimsoll.example/sbom/npm"
 )
 
 // bundleFile is a file that a bundler wrote.
 type bundleFile struct {
-	name     string    // below the project, or its base name
+	name     string    // below the project; of others, as much of the path as tells them apart
 	artifact *Artifact // nil: it was not found
+
+	path     string // cleaned, with slashes: where it was found, or as a report calls it
+	findings []npm.Finding
 }
 
 // bundles reads bundlers' reports and marks the packages that are in their
 // outputs.
 type bundles struct {
-	project *npm.Project
-	find    *npm.Attribution
-	dir     string // the project's
-	home    string // the same, absolute and without links
-	files   map[string]*bundleFile
-	maps    bool // some are source maps
+	find  *npm.Attribution
+	dir   string // the project's
+	home  string // the same, absolute and without links
+	files map[string]*bundleFile
+	maps  bool // some are source maps
 }
 
 func readBundles(ctx context.Context, project *npm.Project, files fs.FS, dir string, reports []string) ([]*bundleFile, error) {
@@ -40,7 +43,7 @@ func readBundles(ctx context.Context, project *npm.Project, files fs.FS, dir str
 	if err != nil {
 		return nil, err
 	}
-	b := &bundles{project: project, find: npm.NewAttribution(project, files), dir: dir, files: map[string]*bundleFile{}}
+	b := &bundles{find: npm.NewAttribution(project, files), dir: dir, files: map[string]*bundleFile{}}
 	if b.home, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("reading bundle: %w", err)
 	}
@@ -55,15 +58,55 @@ func readBundles(ctx context.Context, project *npm.Project, files fs.FS, dir str
 			return nil, fmt.Errorf("%s: %w", report, err)
 		}
 	}
-	var list []*bundleFile
-	for _, f := range b.files {
-		list = append(list, f)
+	list := b.named()
+	for _, f := range list {
+		b.find.Mark(f.name, f.findings)
 	}
-	slices.SortFunc(list, func(x, y *bundleFile) int { return strings.Compare(x.name, y.name) })
 	if b.maps {
 		project.Gaps = append(project.Gaps, "packages of which only JSON or other data is in the bundle: source maps tell of code; a metafile or stats tell of all")
 	}
 	return list, nil
+}
+
+// named gives each file a name of its own, and sorts them by it: a path from the
+// project's folder, or the end of another path, no longer than it takes.
+func (b *bundles) named() []*bundleFile {
+	var list []*bundleFile
+	taken := map[string]int{}
+	for _, f := range b.files {
+		list = append(list, f)
+		for _, end := range ends(f.path) {
+			taken[end]++
+		}
+	}
+	slices.SortFunc(list, func(x, y *bundleFile) int { return strings.Compare(x.path, y.path) })
+	used := map[string]bool{}
+	for _, f := range list {
+		f.name = f.path
+		if !filepath.IsLocal(filepath.FromSlash(f.path)) {
+			for _, end := range ends(f.path) {
+				if f.name = end; taken[end] == 1 {
+					break
+				}
+			}
+		}
+		for n := 2; used[f.name]; n++ {
+			f.name = fmt.Sprintf("%s (%d)", f.path, n)
+		}
+		used[f.name] = true
+	}
+	slices.SortFunc(list, func(x, y *bundleFile) int { return strings.Compare(x.name, y.name) })
+	return list
+}
+
+// ends lists the ends of a path, the shortest first; none leads upwards.
+func ends(file string) []string {
+	parts := strings.Split(strings.Trim(file, "/"), "/")
+	var list []string
+	for i := len(parts) - 1; i >= 0 && parts[i] != ".."; i-- {
+		list = append(list, strings.Join(parts[i:], "/"))
+	}
+	return list
 }
 
 // expandReports lists the files that the caller named: files, patterns in which *
@@ -80,7 +123,7 @@ func expandReports(reports []string) ([]string, error) {
 			continue
 		case err == nil:
 			pattern = filepath.Join(report, "**", "*.map")
-		case !strings.Contains(report, "*"):
+		case !strings.ContainsAny(report, "*?[{"):
 			return nil, fmt.Errorf("reading bundle: %w", err)
 		}
 		found, err := glob(filepath.ToSlash(pattern))
@@ -96,26 +139,30 @@ func expandReports(reports []string) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// glob is filepath.Glob in which ** stands for any folders, or none.
+// glob finds files by a pattern in which ** stands for any folders, or none, and
+// {a,b} for either. It does not look into node_modules.
 func glob(pattern string) ([]string, error) {
-	above, below, deep := strings.Cut(pattern, "**/")
-	if !deep {
-		return filepath.Glob(pattern)
+	pattern = path.Clean(pattern)
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, fmt.Errorf("%q: %w", pattern, doublestar.ErrBadPattern)
 	}
+	base, _ := doublestar.SplitPattern(pattern)
+	deep, parts := strings.Contains(pattern, "**"), strings.Count(pattern, "/")
 	var found []string
-	err := filepath.WalkDir(filepath.Clean(above), func(file string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			if err == nil && e.Name() == npm.NodeModules {
-				return fs.SkipDir
-			}
+	err := filepath.WalkDir(filepath.FromSlash(base), func(file string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
+		case e.IsDir() && (e.Name() == npm.NodeModules || (!deep && strings.Count(filepath.ToSlash(file), "/") >= parts)):
+			return fs.SkipDir
+		case !e.IsDir() && doublestar.MatchUnvalidated(pattern, filepath.ToSlash(file)):
+			found = append(found, file)
 		}
-		if ok, err := path.Match(below, e.Name()); err != nil || !ok {
-			return err
-		}
-		found = append(found, file)
 		return nil
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
 	return found, err
 }
 
@@ -129,8 +176,12 @@ func (b *bundles) read(report string) error {
 		return err
 	}
 	if !isMap {
+		bases := map[string]int{}
 		for _, o := range outputs {
-			b.mark(o, b.locate(report, o.Name), "")
+			bases[path.Base(filepath.ToSlash(o.Name))]++
+		}
+		for _, o := range outputs {
+			b.add(o, b.locate(report, o.Name, bases[path.Base(filepath.ToSlash(o.Name))] == 1), "")
 		}
 		return nil
 	}
@@ -149,10 +200,10 @@ func (b *bundles) read(report string) error {
 		return err
 	}
 	if file == "" {
-		o.Name = path.Base(strings.TrimSuffix(filepath.ToSlash(report), ".map"))
+		o.Name = b.below(strings.TrimSuffix(report, ".map"))
 	}
 	b.maps = true
-	b.mark(*o, file, b.below(filepath.Dir(report)))
+	b.add(*o, file, b.below(filepath.Dir(report)))
 	return nil
 }
 
@@ -172,12 +223,17 @@ func readReport(name string) ([]byte, error) {
 }
 
 // locate finds the file that a report calls name: from the project's folder, or
-// beside the report, and in one of these; "" if it is not there. A report may come
-// from anybody, and is not to have other files read.
-func (b *bundles) locate(report, name string) string {
+// beside the report, also by its last part where that is no other's; and in one of
+// these folders; "" if it is not there. A report may come from anybody, and is not to
+// have other files read.
+func (b *bundles) locate(report, name string, alone bool) string {
 	beside := filepath.Dir(report)
 	name = filepath.FromSlash(name)
-	for _, file := range []string{filepath.Join(b.dir, name), name, filepath.Join(beside, name), filepath.Join(beside, filepath.Base(name))} {
+	files := []string{filepath.Join(b.dir, name), name, filepath.Join(beside, name)}
+	if alone {
+		files = append(files, filepath.Join(beside, filepath.Base(name)))
+	}
+	for _, file := range files {
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
@@ -220,32 +276,37 @@ func (b *bundles) below(file string) string {
 	return filepath.ToSlash(rel)
 }
 
-// mark notes what is in an output. An output of which two reports tell is marked by
-// the first.
-func (b *bundles) mark(o npm.Output, file, base string) {
-	f := &bundleFile{name: path.Base(filepath.ToSlash(o.Name))}
-	if file == "" && filepath.IsLocal(filepath.FromSlash(o.Name)) {
-		f.name = path.Clean(filepath.ToSlash(o.Name))
-	}
+// add notes what is in an output. Where two reports tell of one, the first counts,
+// and of packages that it does not know, the other.
+func (b *bundles) add(o npm.Output, file, base string) {
+	at := path.Clean(filepath.ToSlash(o.Name))
 	if file != "" {
-		if f.name = b.below(file); strings.HasPrefix(f.name, "../") {
-			f.name = path.Base(f.name)
-		}
+		at = b.below(file)
 	}
-	if b.files[f.name] != nil && file != "" {
+	findings := b.find.Find(o, base, filepath.ToSlash(b.home))
+	if f := b.files[at]; f != nil {
+		f.findings = npm.MergeFindings(f.findings, findings)
 		return
 	}
-	b.files[f.name] = f
+	f := &bundleFile{path: at, findings: findings}
+	b.files[at] = f
 	if opened, err := os.Open(file); file != "" && err == nil {
-		f.artifact, _ = hashArtifact(opened, path.Base(f.name))
+		f.artifact, _ = hashArtifact(opened, path.Base(at))
 		opened.Close()
 	}
-	b.project.Mark(f.name, b.find.Find(o, base, filepath.ToSlash(b.home)))
 }
 
 // bundleNodes makes the bundler's outputs components: the project depends on them,
 // and they on the packages that are in them.
 func (p *npmProject) bundleNodes(files []*bundleFile, o Options) (nodes []*node, gaps []string) {
+	inside := map[string][]string{} // refs of what is in a file
+	for i, pkg := range p.Packages {
+		for _, in := range pkg.In {
+			if i > 0 {
+				inside[in.File] = append(inside[in.File], p.refs[p.groupOf[i]])
+			}
+		}
+	}
 	for _, f := range files {
 		c := cdx.Component{BOMRef: "file:" + f.name, Type: cdx.ComponentTypeFile, Name: f.name, Version: p.Packages[0].Version, Scope: cdx.ScopeRequired}
 		if c.Version == "" {
@@ -263,13 +324,7 @@ func (p *npmProject) bundleNodes(files []*bundleFile, o Options) (nodes []*node,
 		if c.Manufacturer, c.Supplier = o.Manufacturer.entity(), o.Supplier.entity(); c.Manufacturer == nil && c.Supplier == nil {
 			addProperty(&c, "plimsoll:unknown:producer", "nobody was named as the manufacturer or supplier")
 		}
-		n := &node{component: c}
-		for i, pkg := range p.Packages {
-			if i > 0 && slices.ContainsFunc(pkg.In, func(in npm.InOutput) bool { return in.File == f.name }) {
-				n.edges = append(n.edges, p.refs[p.groupOf[i]])
-			}
-		}
-		nodes = append(nodes, n)
+		nodes = append(nodes, &node{component: c, edges: inside[f.name]})
 		p.nodes[0].edges = append(p.nodes[0].edges, c.BOMRef)
 	}
 	return nodes, gaps

@@ -2,7 +2,6 @@ package npm
 
 import (
 	"io/fs"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -40,13 +39,17 @@ type Attribution struct {
 	project *Project
 	files   fs.FS
 	byPlace map[string]int   // packages by where they lie, links resolved
-	byName  map[string][]int // by name and alias, workspaces apart
+	byName  map[string][]int // by name
 	folders []int            // workspaces, the deepest first
+	inlined map[string]int   // packages that are in others' files, by place
 }
 
 // NewAttribution prepares finding packages; files is the project's folder.
 func NewAttribution(p *Project, files fs.FS) *Attribution {
-	a := &Attribution{project: p, files: files, byPlace: map[string]int{}, byName: map[string][]int{}}
+	a := &Attribution{project: p, files: files, byPlace: map[string]int{}, byName: map[string][]int{}, inlined: map[string]int{}}
+	for place, i := range p.at {
+		a.byPlace[place] = i
+	}
 	for i, pkg := range p.Packages {
 		to := i
 		if pkg.IsLink {
@@ -63,7 +66,6 @@ func NewAttribution(p *Project, files fs.FS) *Attribution {
 		}
 		if pkg.Source == SourceWorkspace {
 			a.folders = append(a.folders, i)
-			continue
 		}
 		a.byName[pkg.Name] = append(a.byName[pkg.Name], i)
 	}
@@ -81,7 +83,7 @@ func (a *Attribution) Find(o Output, base, home string) []Finding {
 	}
 	found := map[key]*Finding{}
 	for _, m := range o.Modules {
-		at, ok := modulePath(m.Path, base, home)
+		at, ok := modulePath(m, base, home)
 		if !ok {
 			continue // the bundler's own
 		}
@@ -118,56 +120,11 @@ func (a *Attribution) Find(o Output, base, home string) []Finding {
 	return list
 }
 
-// modulePath turns what a bundler calls a module into a path from the project's
-// folder, or as much of it as is known; false for modules that bundlers make up.
-func modulePath(name, base, home string) (string, bool) {
-	name = filepathToSlash(strings.TrimLeft(name, "\x00"))
-	if i := strings.LastIndexByte(name, '!'); i >= 0 {
-		name = name[i+1:] // behind webpack's loaders
-	}
-	for _, prefix := range []string{"(disabled):", "pnp:", "file://"} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	if rest, ok := strings.CutPrefix(name, "webpack://"); ok {
-		// webpack://NAMESPACE/./PATH, from the folder that webpack ran in. The
-		// namespace is the project's name, which may have a scope.
-		var own bool
-		if _, name, own = strings.Cut(rest, "/./"); !own {
-			_, name, _ = strings.Cut(rest, "/")
-			if strings.Contains("/"+name, "/webpack/") || strings.Contains("/"+name, "/external ") {
-				return "", false
-			}
-		}
-		base = ""
-	}
-	if i := strings.IndexAny(name, "?#"); i > 0 {
-		name = name[:i]
-	}
-	if decoded, err := url.PathUnescape(name); err == nil {
-		name = decoded
-	}
-	switch {
-	case name == "" || strings.HasPrefix(name, "<") || strings.ContainsFunc(name, isControl):
-		return "", false
-	case strings.HasPrefix(name, "webpack/") || strings.HasPrefix(name, "external "):
-		return "", false
-	case strings.HasPrefix(name, "/") || (len(name) > 2 && name[1] == ':'):
-		name = path.Clean(name)
-		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(home, "/")+"/"); ok && home != "" {
-			return rest, true
-		}
-		return name, true
-	case !strings.Contains(name, "/") && strings.Contains(name, ":"):
-		return "", false // a namespace of a plugin
-	}
-	return path.Join(base, name), true
-}
-
 // attribute finds the package of one module, or several that it may be of.
 func (a *Attribution) attribute(at string, m Module) []Finding {
 	cut := strings.LastIndex("/"+at, "/"+NodeModules+"/")
 	if cut < 0 {
-		return []Finding{{Package: a.folderOf(at), Certainty: ByPlace}}
+		return []Finding{a.folderOf(at)}
 	}
 	inside := at[cut+len(NodeModules)+1:]
 	name := inside
@@ -177,24 +134,17 @@ func (a *Attribution) attribute(at string, m Module) []Finding {
 		name = parts[0]
 	}
 	place := at[:cut+len(NodeModules)+1] + name
+	rest := at[len(place):]
 	if i, ok := a.byPlace[place]; ok {
-		return a.compared(i, place, at[len(place):], name, m)
+		return a.compared([]string{place}, []int{i}, rest, name, m)
 	}
 	if i, ok := a.versionIn(at[:cut], name); ok {
 		return []Finding{{Package: i, Certainty: ByVersion}}
 	}
-	for from := place; movable(place, from); { // the longest end of the path at which a package lies
-		if i, ok := a.byPlace[from]; ok {
-			return a.compared(i, from, at[len(place):], name, m)
-		}
-		_, next, _ := strings.Cut(from, "/")
-		if !strings.Contains(next, NodeModules+"/") {
-			break
-		}
-		from = next
+	if places, list := a.moved(place); len(list) > 0 {
+		return a.compared(places, list, rest, name, m)
 	}
-	around := a.around(place)
-	if around > 0 {
+	if around := a.around(place); around > 0 {
 		// It is said to lie inside a package, where nothing lies: that one's own
 		// build has put it into its files.
 		return []Finding{{Package: -1, Name: name, Within: around, Certainty: ByName}}
@@ -209,28 +159,62 @@ func (a *Attribution) attribute(at string, m Module) []Finding {
 		if a.oneVersion(list) {
 			certainty = ByName
 		}
-		var all []Finding
-		for _, i := range list {
-			all = append(all, Finding{Package: i, Certainty: certainty})
-		}
-		return all
+		return several(list, certainty)
 	}
 }
 
-// movable says whether a path may be that of a package at its end, in a project that
-// lies elsewhere: not if what is before it leads out of the project or into a hidden
+func several(list []int, certainty Certainty) []Finding {
+	all := make([]Finding, 0, len(list))
+	for _, i := range list {
+		all = append(all, Finding{Package: i, Certainty: certainty})
+	}
+	return all
+}
+
+// moved finds the packages that a place may be of in a project that lies elsewhere:
+// what comes before the first node_modules is left out a folder at a time. What comes
+// after says inside which package it lies, and stays.
+func (a *Attribution) moved(place string) (places []string, list []int) {
+	first := strings.Index("/"+place, "/"+NodeModules+"/")
+	for at := 0; at < first; {
+		at += strings.IndexByte(place[at:], '/') + 1
+		if !movable(place[:at]) {
+			break
+		}
+		if i, ok := a.byPlace[place[at:]]; ok && !slices.Contains(list, i) {
+			places, list = append(places, place[at:]), append(list, i)
+		}
+	}
+	return places, list
+}
+
+// movable says whether a path may be that of a package in a project that lies
+// elsewhere: not if what is before it leads out of the project or into a hidden
 // folder, such as a cache.
-func movable(place, end string) bool {
-	before := strings.TrimSuffix(place, end)
+func movable(before string) bool {
 	return !strings.HasPrefix(before, "../") && !strings.Contains("/"+before, "/.")
 }
 
-// compared is what a module is of that lies where package i does.
-func (a *Attribution) compared(i int, place, rest, name string, m Module) []Finding {
-	if f, certain := a.compare(i, place, rest, m); certain {
-		return []Finding{f}
+// compared is what a module is of that may lie where any of some packages do, at the
+// places by the same index.
+func (a *Attribution) compared(places []string, list []int, rest, name string, m Module) []Finding {
+	var kept []int
+	for n, i := range list {
+		f, certain := a.compare(i, places[n], rest, m)
+		if certain && (f.Certainty == ByContent || len(list) == 1) {
+			return []Finding{f}
+		}
+		if certain {
+			kept = append(kept, i)
+		}
 	}
-	return []Finding{{Package: -1, Name: name, Within: a.around(place), Certainty: ByName}}
+	switch len(kept) {
+	case 0:
+		return []Finding{{Package: -1, Name: name, Within: a.around(places[0]), Certainty: ByName}}
+	case 1: // the others' files have other content
+		return several(kept, ByPlace)
+	}
+	return several(kept, Ambiguous)
 }
 
 // compare holds a module's source against the installed file. If they differ, the
@@ -261,28 +245,36 @@ func (a *Attribution) around(place string) int {
 			return 0
 		}
 		place = place[:cut]
-		for from := place; ; {
-			if i, ok := a.byPlace[from]; ok && i > 0 && inNodeModules(from) {
-				return i
-			}
-			next := strings.IndexByte(from, '/')
-			if next < 0 {
-				break
-			}
-			from = from[next+1:]
+		if !inNodeModules(place) {
+			return 0
+		}
+		if i, ok := a.byPlace[place]; ok && i > 0 {
+			return i
+		}
+		if _, list := a.moved(place); len(list) == 1 && list[0] > 0 {
+			return list[0]
 		}
 	}
 }
 
-// folderOf is the workspace that a file of the project lies in; 0 for the project.
-func (a *Attribution) folderOf(at string) int {
+// folderOf finds the workspace that a file of the project lies in, else the project.
+// Of a file that lies elsewhere, its path has the workspace's in it.
+func (a *Attribution) folderOf(at string) Finding {
+	elsewhere := path.IsAbs(at) || strings.HasPrefix(at, "../") || (len(at) > 1 && at[1] == ':')
 	for _, i := range a.folders {
 		place := a.project.Packages[i].Place
-		if place != "" && (strings.HasPrefix(at, place+"/") || strings.Contains(at, "/"+place+"/")) {
-			return i
+		switch {
+		case place == "":
+		case strings.HasPrefix(at, place+"/"):
+			return Finding{Package: i, Certainty: ByPlace}
+		case elsewhere && strings.Contains(at, "/"+place+"/"):
+			return Finding{Package: i, Certainty: ByName}
 		}
 	}
-	return 0
+	if elsewhere {
+		return Finding{Certainty: ByName}
+	}
+	return Finding{Certainty: ByPlace}
 }
 
 func (a *Attribution) oneVersion(list []int) bool {
@@ -310,45 +302,4 @@ func (a *Attribution) versionIn(above, name string) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// Mark notes the findings about the output called file on the project's packages.
-// What is in an output and not in the project becomes a package of its own, of
-// unknown version.
-func (p *Project) Mark(file string, findings []Finding) {
-	for _, f := range findings {
-		i := f.Package
-		if i < 0 {
-			i = p.inlined(f)
-		}
-		p.Packages[i].In = append(p.Packages[i].In, InOutput{File: file, Modules: f.Files, Bytes: f.Bytes, Source: f.Source, Certainty: f.Certainty})
-	}
-}
-
-// inlined returns the package for a finding that is not in the project.
-func (p *Project) inlined(f Finding) int {
-	within := p.Packages[f.Within]
-	pkg := Package{Name: f.Name, Source: SourceUnknown, Dev: within.Dev, Optional: within.Optional}
-	if f.Within > 0 {
-		pkg.Inlined = within.Name + "@" + within.Version
-	}
-	pkg.Place = path.Join(within.Place, "(in its files)", f.Name)
-	pkg.EdgesUnknown = "only its name is known, from a bundler's report"
-	for i, have := range p.Packages {
-		if have.Place == pkg.Place {
-			return i
-		}
-	}
-	p.Packages = append(p.Packages, pkg)
-	i := len(p.Packages) - 1
-	p.Packages[f.Within].Edges = append(p.Packages[f.Within].Edges, Edge{Name: f.Name, Kind: EdgeProd, To: i})
-	return i
-}
-
-// KeepBundled leaves out the packages of which nothing is in any output.
-func (p *Project) KeepBundled() {
-	n := p.drop(func(i int) bool { return len(p.Packages[i].In) > 0 })
-	if n > 0 {
-		p.Omitted = append(p.Omitted, Omission{What: "what is not in the bundle", Count: n})
-	}
 }

@@ -3,7 +3,6 @@ package npm
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -26,6 +25,7 @@ type Module struct {
 	Path     string // as the bundler names it
 	Bytes    int64  // in the output; where the report does not say, of the source
 	IsSource bool   // Bytes are the source's
+	IsURL    bool   // Path is a URL, or relative to one: it may be encoded
 	Content  string // of the source, where the report holds it
 }
 
@@ -40,6 +40,7 @@ func ParseBundle(data []byte) (outputs []Output, isMap bool, err error) {
 	if len(data) > MaxBundle {
 		return nil, false, fmt.Errorf("reading bundle: expected at most %d bytes, found %d", MaxBundle, len(data))
 	}
+	data = withoutPrefix(data)
 	var members map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(data, &members, lenient); err != nil {
 		return nil, false, fmt.Errorf("reading bundle: %w: %w", ErrNotBundle, err)
@@ -166,128 +167,6 @@ func parseVisualizer(data []byte) ([]Output, error) {
 		outputs = append(outputs, Output{Name: name, Modules: byFile[name]})
 	}
 	return outputs, nil
-}
-
-// webpackStats is what webpack tells (webpack, "Stats Data").
-type webpackStats struct {
-	OutputPath string          `json:"outputPath"`
-	Modules    []webpackModule `json:"modules"`
-	Chunks     []struct {
-		ID    jsontext.Value `json:"id"`
-		Files []string       `json:"files"`
-	} `json:"chunks"`
-	Assets   []webpackAsset `json:"assets"`
-	Children []webpackStats `json:"children"`
-}
-
-type webpackAsset struct {
-	Name   string           `json:"name"`
-	Chunks []jsontext.Value `json:"chunks"`
-}
-
-type webpackModule struct {
-	Name             string           `json:"name"`
-	Identifier       string           `json:"identifier"`
-	NameForCondition string           `json:"nameForCondition"`
-	ModuleType       string           `json:"moduleType"`
-	Size             float64          `json:"size"`
-	Orphan           bool             `json:"orphan"`
-	Chunks           []jsontext.Value `json:"chunks"`
-	Modules          []webpackModule  `json:"modules"`
-	Children         []webpackModule  `json:"children"` // of a group, "modules by path"
-}
-
-func parseWebpack(data []byte) ([]Output, error) {
-	var stats webpackStats
-	if err := jsonv2.Unmarshal(data, &stats, lenient); err != nil {
-		return nil, err
-	}
-	return stats.outputs()
-}
-
-func (s *webpackStats) outputs() ([]Output, error) {
-	files := map[string][]string{} // by chunk
-	for _, c := range s.Chunks {
-		files[string(c.ID)] = append(files[string(c.ID)], c.Files...)
-	}
-	if len(s.Chunks) == 0 {
-		for _, a := range s.Assets {
-			for _, id := range a.Chunks {
-				files[string(id)] = append(files[string(id)], a.Name)
-			}
-		}
-	}
-	byFile := map[string][]Module{}
-	for _, names := range files {
-		for _, name := range names {
-			if !beside(name) {
-				byFile[path.Join(filepathToSlash(s.OutputPath), name)] = nil
-			}
-		}
-	}
-	for _, m := range ungrouped(s.Modules, nil) {
-		if m.Orphan || len(m.Chunks) == 0 {
-			continue // nothing of it was written
-		}
-		list := m.leaves(nil)
-		for _, id := range m.Chunks {
-			for _, name := range files[string(id)] {
-				if !beside(name) {
-					name = path.Join(filepathToSlash(s.OutputPath), name)
-					byFile[name] = append(byFile[name], list...)
-				}
-			}
-		}
-	}
-	var outputs []Output
-	for _, name := range sortedKeys(byFile) {
-		outputs = append(outputs, Output{Name: name, Modules: byFile[name]})
-	}
-	for _, child := range s.Children {
-		inside, err := child.outputs()
-		if err != nil {
-			return nil, err
-		}
-		outputs = append(outputs, inside...)
-	}
-	if len(s.Modules) == 0 && len(s.Children) == 0 {
-		return nil, errors.New("webpack's stats name no modules; write them with: stats.toJson({modules: true, nestedModules: true, chunks: true, assets: true})")
-	}
-	return outputs, nil
-}
-
-// ungrouped lists the modules in groups, which are none themselves.
-func ungrouped(modules, list []webpackModule) []webpackModule {
-	for _, m := range modules {
-		if len(m.Children) > 0 {
-			list = ungrouped(m.Children, list)
-			continue
-		}
-		list = append(list, m)
-	}
-	return list
-}
-
-// leaves adds the modules that are joined in one, or the module itself. webpack's
-// own runtime is of no package of the project.
-func (m *webpackModule) leaves(list []Module) []Module {
-	if m.ModuleType == "runtime" {
-		return list
-	}
-	if len(m.Modules) > 0 {
-		for _, inside := range ungrouped(m.Modules, nil) {
-			list = inside.leaves(list)
-		}
-		return list
-	}
-	name := m.NameForCondition
-	if name == "" {
-		name = m.Name
-		if i := strings.LastIndexByte(name, '!'); i >= 0 {
-			name = name[i+1:] // behind the loaders
-		}
-	}
-	return append(list, Module{Path: name, Bytes: int64(m.Size), IsSource: true})
 }
 
 func filepathToSlash(s string) string { return strings.ReplaceAll(s, `\`, "/") }

@@ -151,6 +151,7 @@ func (pkg *Package) describe(in *Installed) {
 // where they lie.
 func (p *Project) compareVersions(t *tree) {
 	type key struct{ name, version string }
+	p.at = make(map[string]int, len(t.packages))
 	locked := map[key][]int{}
 	byName := map[string][]int{}
 	for i, pkg := range p.Packages {
@@ -177,12 +178,14 @@ func (p *Project) compareVersions(t *tree) {
 			p.addExtraneous(t, in)
 			continue
 		}
+		p.at[in.Place] = list[0]
 		for _, i := range list {
 			if p.Packages[i].Installed == nil {
 				p.Packages[i].describe(in)
 			}
 		}
 	}
+	p.findLinks(t)
 	installed := map[string]*Installed{} // that the lockfile lacks, by name
 	for _, pkg := range p.Packages {
 		if pkg.Extraneous && pkg.Installed != nil {
@@ -200,6 +203,29 @@ func (p *Project) compareVersions(t *tree) {
 		p.Drift = append(p.Drift, Drift{Kind: DriftMissing, Place: pkg.Place, Name: pkg.Name, Locked: pkg.Version})
 	}
 	p.connectExtraneous()
+}
+
+// findLinks notes what links in node_modules lead to: packages in a store, and
+// folders of the project.
+func (p *Project) findLinks(t *tree) {
+	folders := map[string]int{}
+	for i, pkg := range p.Packages {
+		if pkg.Source == SourceWorkspace && !pkg.IsLink {
+			folders[pkg.Place] = i
+		}
+	}
+	for _, in := range t.packages {
+		if !in.isLink {
+			continue
+		}
+		i, ok := p.at[in.link]
+		if !ok {
+			i, ok = folders[in.link]
+		}
+		if ok {
+			p.at[in.Place] = i
+		}
+	}
 }
 
 // addExtraneous adds what lies in node_modules and not in the lockfile: in the

@@ -116,6 +116,11 @@ func (p *Project) drop(keep func(i int) bool) int {
 		}
 		pkg.Bundler = max(at[pkg.Bundler], 0)
 	}
+	for place, i := range p.at {
+		if p.at[place] = at[i]; at[i] < 0 {
+			delete(p.at, place)
+		}
+	}
 	p.Missing = slices.DeleteFunc(p.Missing, func(m MissingEdge) bool { return at[m.From] < 0 })
 	for i := range p.Missing {
 		p.Missing[i].From = at[p.Missing[i].From]

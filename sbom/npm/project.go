@@ -18,6 +18,8 @@ type Project struct {
 	// PeersUnknown is why peers are not known, where the lockfile does not hold
 	// them; a package that is installed has its package.json to say.
 	PeersUnknown string
+
+	at map[string]int // packages by where they are installed, where Place does not say
 }
 
 // A Package is one place in a lockfile, or one entry.

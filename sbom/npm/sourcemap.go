@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
 )
@@ -29,9 +29,7 @@ type sourceMap struct {
 // as the map tells. A source to which nothing is mapped is not in the output.
 func ParseSourceMap(data, generated []byte) (*Output, error) {
 	var m sourceMap
-	// A prefix against inclusion as a script (ECMA-426, 5.1.2).
-	data = bytes.TrimPrefix(bytes.TrimPrefix(data, []byte("\ufeff")), []byte(")]}'"))
-	if err := jsonv2.Unmarshal(data, &m, lenient); err != nil {
+	if err := jsonv2.Unmarshal(withoutPrefix(data), &m, lenient); err != nil {
 		return nil, fmt.Errorf("reading source map: %w", err)
 	}
 	if m.Version != 3 {
@@ -47,6 +45,16 @@ func ParseSourceMap(data, generated []byte) (*Output, error) {
 		o.Modules = append(o.Modules, *counts[name])
 	}
 	return o, nil
+}
+
+// withoutPrefix cuts off a byte order mark, and the line that servers put before a
+// source map against its inclusion as a script (ECMA-426, "Decoding source maps").
+func withoutPrefix(data []byte) []byte {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if bytes.HasPrefix(data, []byte(")]}'")) {
+		_, data, _ = bytes.Cut(data, []byte("\n"))
+	}
+	return data
 }
 
 // maxSections bounds how maps may hold maps; the standard allows one level.
@@ -85,7 +93,7 @@ func (m *sourceMap) count(counts map[string]*Module, lines lineIndex, line, colu
 			name = strings.TrimSuffix(root, "/") + "/" + name
 		}
 		if counts[name] == nil {
-			counts[name] = &Module{Path: name}
+			counts[name] = &Module{Path: name, IsURL: true}
 			if i < len(m.SourcesContent) && m.SourcesContent[i] != nil {
 				counts[name].Content = *m.SourcesContent[i]
 			}
@@ -99,18 +107,21 @@ func (m *sourceMap) count(counts map[string]*Module, lines lineIndex, line, colu
 // UTF-16 units (ECMA-426, "position types").
 type lineIndex struct {
 	lines [][]byte
-	ascii []bool // of lines: a column is a byte
+	marks [][]mark // of a line, once it was asked for: every stride-th column
 }
+
+// mark is where a character begins, the first at a column or after it.
+type mark struct{ at, column int }
+
+// stride is how many columns are walked at most to find one.
+const stride = 64
 
 func newLineIndex(generated []byte) lineIndex {
 	if generated == nil {
 		return lineIndex{}
 	}
-	l := lineIndex{lines: bytes.SplitAfter(generated, []byte("\n"))}
-	for _, line := range l.lines {
-		l.ascii = append(l.ascii, !slices.ContainsFunc(line, func(b byte) bool { return b >= 0x80 }))
-	}
-	return l
+	lines := bytes.SplitAfter(generated, []byte("\n"))
+	return lineIndex{lines: lines, marks: make([][]mark, len(lines))}
 }
 
 // bytes counts the bytes between two columns; to < 0 is the end of the line. Where
@@ -119,29 +130,50 @@ func (l lineIndex) bytes(line, from, to int) int64 {
 	if line >= len(l.lines) {
 		return int64(max(to-from, 1))
 	}
+	end := len(l.lines[line])
+	if to >= 0 {
+		end = l.offset(line, to)
+	}
+	return int64(max(end-l.offset(line, from), 0))
+}
+
+// offset is the byte at a column, or the line's end.
+func (l lineIndex) offset(line, column int) int {
 	text := l.lines[line]
-	if l.ascii[line] {
-		if to < 0 || to > len(text) {
-			to = len(text)
-		}
-		return int64(max(to-min(from, to), 0))
+	if l.marks[line] == nil {
+		l.marks[line] = markColumns(text)
 	}
-	var n int64
-	column := 0
-	for _, r := range string(text) {
-		if to >= 0 && column >= to {
-			break
-		}
-		size := 1
-		if column >= from {
-			n += int64(len(string(r)))
-		}
-		if r > 0xffff {
-			size = 2
-		}
-		column += size
+	marks := l.marks[line]
+	if column/stride >= len(marks) {
+		return len(text)
 	}
-	return n
+	m := marks[column/stride]
+	for m.column < column && m.at < len(text) {
+		r, size := utf8.DecodeRune(text[m.at:])
+		m.at, m.column = m.at+size, m.column+units(r)
+	}
+	return m.at
+}
+
+// markColumns marks every stride-th column.
+func markColumns(text []byte) []mark {
+	marks := make([]mark, 0, len(text)/stride+1)
+	for m := (mark{}); m.at < len(text); {
+		if m.column >= len(marks)*stride {
+			marks = append(marks, m)
+		}
+		r, size := utf8.DecodeRune(text[m.at:])
+		m.at, m.column = m.at+size, m.column+units(r)
+	}
+	return marks
+}
+
+// units is how many UTF-16 units a character has.
+func units(r rune) int {
+	if r > 0xffff {
+		return 2
+	}
+	return 1
 }
 
 // eachSegment decodes mappings: for each segment that names a source, the line,
@@ -183,7 +215,9 @@ func eachSegment(mappings string, sources int, do func(line, from, to, source in
 		if n != 1 && n != 4 && n != 5 {
 			return fmt.Errorf("mappings: a segment of %d fields before byte %d", n, i)
 		}
-		column += fields[0]
+		if column += fields[0]; column < 0 {
+			return fmt.Errorf("mappings: a column before the line's start, before byte %d", i)
+		}
 		if open >= 0 {
 			do(line, openFrom, column, open)
 			open = -1
@@ -192,7 +226,7 @@ func eachSegment(mappings string, sources int, do func(line, from, to, source in
 			continue
 		}
 		source += fields[1]
-		if source < 0 || source >= sources || column < 0 {
+		if source < 0 || source >= sources {
 			return fmt.Errorf("mappings: source %d of %d before byte %d", source, sources, i)
 		}
 		open, openFrom = source, column

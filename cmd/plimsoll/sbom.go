@@ -194,7 +194,7 @@ func (f *sbomFlags) options(path string) (sbom.Options, error) {
 		Tool: sbom.Tool{Name: "plimsoll", Version: version()},
 		Name: f.name, Version: f.version, SpecVersion: f.spec, RandomSerial: f.serial == "random", All: f.all,
 		Bundles: f.bundles, OnlyBundled: f.onlyBundled,
-		NPM: npm.Options{LockfileOnly: f.lockfileOnly, Omit: f.omit},
+		NPM: npm.Options{LockfileOnly: f.lockfileOnly, Omit: f.omit, Facts: factsFolder()},
 		Go: golang.Options{
 			GOOS: f.goos, GOARCH: f.goarch, Main: f.mains, ModCache: moduleCache(), Facts: factsFolder(),
 			Vendor: f.vendor, SkipZips: f.skipZips, GoWork: os.Getenv("GOWORK"),

@@ -2,14 +2,18 @@ package license
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"sync"
 )
 
 // A Memo remembers what texts say: in thousands of packages there are but a few
-// different ones. The zero value is ready, and may be used at once by many.
+// different ones. The zero value is ready, and may be used at once by many;
+// [OpenMemo] remembers from run to run.
 type Memo struct {
-	mu    sync.Mutex
-	texts map[string]*remembered
+	mu      sync.Mutex
+	texts   map[textID]*remembered
+	file    string // that keeps it; "": none
+	learned bool   // more than the file holds
 }
 
 type remembered struct {
@@ -32,14 +36,15 @@ func (m *Memo) classify(text []byte) ([]string, int) {
 }
 
 func (m *Memo) remember(plain []byte) ([]string, int) {
+	id := textID(sha256.Sum256(plain))
 	m.mu.Lock()
-	r := m.texts[string(plain)]
+	r := m.texts[id]
 	if r == nil {
 		if m.texts == nil {
-			m.texts = map[string]*remembered{}
+			m.texts = map[textID]*remembered{}
 		}
 		r = &remembered{}
-		m.texts[string(plain)] = r
+		m.texts[id], m.learned = r, true
 	}
 	m.mu.Unlock()
 	r.once.Do(func() { r.found, r.percent = classify(plain) })

@@ -60,8 +60,9 @@ type walker struct {
 }
 
 // walk reads the node_modules of the project's folders, and what lies in them. A
-// project without any has an empty tree.
-func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
+// project without any has an empty tree. facts is the folder that keeps what licence
+// texts say.
+func walk(ctx context.Context, files fs.FS, folders []string, facts string) (*tree, error) {
 	w := &walker{ctx: ctx, files: files, seen: map[string]bool{}}
 	for _, folder := range folders {
 		if err := w.folder(folder); err != nil {
@@ -69,7 +70,10 @@ func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
 		}
 	}
 	t := &tree{byPlace: map[string]int{}, hidden: readHidden(files)}
-	var memo license.Memo
+	if len(w.found) == 0 {
+		facts = ""
+	}
+	memo := license.OpenMemo(facts)
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for chunk := range slices.Chunk(w.found, 64) {
@@ -83,7 +87,7 @@ func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				in.read(files, &memo)
+				in.read(files, memo)
 			}
 			return nil
 		})
@@ -91,6 +95,7 @@ func walk(ctx context.Context, files fs.FS, folders []string) (*tree, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	memo.Keep()
 	slices.SortFunc(w.found, func(a, b *Installed) int { return strings.Compare(a.Place, b.Place) })
 	w.found = slices.CompactFunc(w.found, func(a, b *Installed) bool { return a.Place == b.Place })
 	t.packages, t.gaps = w.found, w.gaps

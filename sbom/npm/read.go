@@ -75,6 +75,7 @@ func Find(folder fs.FS) ([]string, error) {
 type Options struct {
 	LockfileOnly bool     // do not look into node_modules
 	Omit         []string // leave out what is reachable through these only: dev, optional, peer
+	Facts        string   // folder that keeps what licence texts were found to say; "": none
 }
 
 // Read reads the project whose lockfile, or [NodeModules], is called file in
@@ -84,7 +85,7 @@ func Read(ctx context.Context, folder fs.FS, file string, o Options) (*Project, 
 	folders := manifests{folder}
 	if file == NodeModules {
 		places, gaps := folders.workspaceFolders()
-		tree, err := walk(ctx, folder, places)
+		tree, err := walk(ctx, folder, places, o.Facts)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +107,7 @@ func Read(ctx context.Context, folder fs.FS, file string, o Options) (*Project, 
 	}
 	p.describeFolders(folders)
 	if !o.LockfileOnly {
-		tree, err := walk(ctx, folder, p.folders())
+		tree, err := walk(ctx, folder, p.folders(), o.Facts)
 		if err != nil {
 			return nil, err
 		}

@@ -177,8 +177,8 @@ func readBounded(files fs.FS, name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data := make([]byte, 0, info.Size()+1)
-	buf := bytes.NewBuffer(data)
+	// A buffer asks for so much room before each read, also the last.
+	buf := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	if _, err := io.Copy(buf, io.LimitReader(f, most+1)); err != nil {
 		return nil, err
 	}

@@ -3,9 +3,11 @@ package npm_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -232,6 +234,67 @@ func TestBadNodeModules(t *testing.T) {
 	for _, place := range []string{"array", "empty", "nothing", "folder", "pipe", "loop", "out", "absolute"} {
 		if !strings.Contains(gaps, fmt.Sprintf("%q", "node_modules/"+place)) {
 			t.Errorf("%s is not stated in\n%s", place, gaps)
+		}
+	}
+}
+
+// denied is a file system of which some files and folders may not be read.
+type denied struct {
+	fstest.MapFS
+	names []string
+}
+
+func (d denied) check(op, name string) error {
+	for _, no := range d.names {
+		if name == no || strings.HasPrefix(name, no+"/") {
+			return &fs.PathError{Op: op, Path: name, Err: fs.ErrPermission}
+		}
+	}
+	return nil
+}
+
+func (d denied) Open(name string) (fs.File, error) {
+	if err := d.check("open", name); err != nil {
+		return nil, err
+	}
+	return d.MapFS.Open(name)
+}
+
+func (d denied) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := d.check("open", name); err != nil {
+		return nil, err
+	}
+	return d.MapFS.ReadDir(name)
+}
+
+// TestUnreadable: what may not be read is stated, and nothing is said to be missing
+// that may lie there.
+func TestUnreadable(t *testing.T) {
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"package.json":                   `{"name":"r","dependencies":{"a":"1","b":"1","c":"1","@s/d":"1"}}`,
+		"package-lock.json":              `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1","b":"1","c":"1","@s/d":"1"}},"node_modules/a":{"version":"1.0.0"},"node_modules/b":{"version":"1.0.0"},"node_modules/c":{"version":"1.0.0"},"node_modules/@s/d":{"version":"1.0.0"}}}`,
+		"yarn.lock":                      "# yarn lockfile v1\na@1:\n  version \"1.0.0\"\nb@1:\n  version \"1.0.0\"\nc@1:\n  version \"1.0.0\"\n\"@s/d@1\":\n  version \"1.0.0\"\n",
+		"node_modules/a/package.json":    `{"name":"a","version":"1.0.0"}`,
+		"node_modules/b/package.json":    `{"name":"b","version":"1.0.0"}`,
+		"node_modules/c/package.json":    `{"name":"c","version":"1.0.0"}`,
+		"node_modules/c/LICENSE":         "text",
+		"node_modules/c/LICENSES/MIT":    "text",
+		"node_modules/@s/d/package.json": `{"name":"@s/d","version":"1.0.0"}`,
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for _, lockfile := range []string{"package-lock.json", "yarn.lock"} {
+		p, err := npm.Read(t.Context(), denied{files, []string{"node_modules/a", "node_modules/b/package.json", "node_modules/c/LICENSE", "node_modules/@s"}}, lockfile, npm.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			`what lies at "node_modules/a": permission denied`, `what lies at "node_modules/b": its package.json cannot be read: permission denied`,
+			`what lies in "node_modules/@s": permission denied`, `what the licence text node_modules/c/LICENSE says: permission denied`,
+		}
+		if slices.Sort(p.Gaps); !slices.Equal(p.Gaps, want) || len(p.Drift) > 0 {
+			t.Errorf("%s: expected gaps %q, found %q, drift %v", lockfile, want, p.Gaps, p.Drift)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (p *Project) comparePlaces(t *tree) {
 		at, ok := t.byPlace[pkg.Place]
 		switch {
 		case !ok || t.packages[at].problem != "":
-			if !ok && !pkg.Optional && !pkg.Extraneous {
+			if !ok && !pkg.Optional && !pkg.Extraneous && !t.hides(pkg.Place) {
 				p.Drift = append(p.Drift, Drift{Kind: DriftMissing, Place: pkg.Place, Name: pkg.Name, Locked: pkg.Version})
 			}
 			continue
@@ -193,6 +193,9 @@ func (p *Project) compareVersions(t *tree) {
 		}
 	}
 	for i, pkg := range p.Packages {
+		if len(t.unread) > 0 {
+			break // it may lie there
+		}
 		if i == 0 || pkg.Installed != nil || pkg.Optional || pkg.Source == SourceWorkspace || pkg.IsLink || pkg.Extraneous {
 			continue
 		}

@@ -39,6 +39,7 @@ type Installed struct {
 	link     string   // "": the project itself
 	outside  bool     // it is a link that leads out of the project
 	problem  string   // why its package.json is not read
+	unread   []string // licence texts that cannot be read, and why
 }
 
 // tree is what lies in the node_modules folders of a project.
@@ -47,6 +48,7 @@ type tree struct {
 	byPlace  map[string]int
 	hidden   map[string]*lockItem // npm's node_modules/.package-lock.json
 	gaps     []string
+	unread   []string // folders in which packages may lie
 }
 
 // walker finds packages. It looks where package managers put them, and nowhere
@@ -57,6 +59,8 @@ type walker struct {
 	seen  map[string]bool // folders whose node_modules were looked into
 	found []*Installed
 	gaps  []string
+
+	unread []string // folders
 }
 
 // walk reads the node_modules of the project's folders, and what lies in them. A
@@ -98,11 +102,14 @@ func walk(ctx context.Context, files fs.FS, folders []string, facts string) (*tr
 	memo.Keep()
 	slices.SortFunc(w.found, func(a, b *Installed) int { return strings.Compare(a.Place, b.Place) })
 	w.found = slices.CompactFunc(w.found, func(a, b *Installed) bool { return a.Place == b.Place })
-	t.packages, t.gaps = w.found, w.gaps
+	t.packages, t.gaps, t.unread = w.found, w.gaps, w.unread
 	for i, in := range t.packages {
 		t.byPlace[in.Place] = i
 		if in.problem != "" {
 			t.gaps = append(t.gaps, fmt.Sprintf("what lies at %q: %s", in.Place, in.problem))
+		}
+		for _, text := range in.unread {
+			t.gaps = append(t.gaps, fmt.Sprintf("what the licence text %s/%s", in.Place, text))
 		}
 	}
 	return t, nil
@@ -130,7 +137,7 @@ func (w *walker) folder(place string) error {
 	entries, err := fs.ReadDir(w.files, modules)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", modules, cause(err)))
+			w.skip(modules, err)
 		}
 		return nil
 	}
@@ -144,7 +151,7 @@ func (w *walker) folder(place string) error {
 		case strings.HasPrefix(name, "@") && e.IsDir():
 			var scoped []fs.DirEntry
 			if scoped, err = fs.ReadDir(w.files, at); err != nil {
-				w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", at, cause(err)))
+				w.skip(at, err)
 				err = nil
 				continue
 			}
@@ -163,10 +170,21 @@ func (w *walker) folder(place string) error {
 	return nil
 }
 
+// skip notes a folder that cannot be read.
+func (w *walker) skip(folder string, err error) {
+	w.unread = append(w.unread, folder)
+	w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", folder, cause(err)))
+}
+
+// hides says whether a place lies in a folder that cannot be read.
+func (t *tree) hides(place string) bool {
+	return slices.ContainsFunc(t.unread, func(folder string) bool { return strings.HasPrefix(place, folder+"/") })
+}
+
 func (w *walker) store(at string) error {
 	keys, err := fs.ReadDir(w.files, at)
 	if err != nil {
-		w.gaps = append(w.gaps, fmt.Sprintf("what lies in %q: %v", at, cause(err)))
+		w.skip(at, err)
 		return nil
 	}
 	for _, key := range keys {
@@ -306,9 +324,15 @@ func (in *Installed) read(files fs.FS, memo *license.Memo) {
 		if !license.IsTextName(name) {
 			continue
 		}
-		if data, err := readBounded(folder, name, license.MaxText); err == nil {
-			texts = append(texts, license.Text{Name: name, Data: data})
+		data, err := readBounded(folder, name, license.MaxText)
+		if info, none := fs.Stat(folder, name); none == nil && info.IsDir() {
+			continue
 		}
+		if err != nil {
+			in.unread = append(in.unread, fmt.Sprintf("%s says: %v", name, cause(err)))
+			continue
+		}
+		texts = append(texts, license.Text{Name: name, Data: data})
 	}
 	in.Texts = memo.Conclude(texts)
 	in.findNative(folder)

@@ -116,3 +116,14 @@ func TestVersionOneFolders(t *testing.T) {
 		t.Errorf("the project requires %v", p.Packages[0].Edges)
 	}
 }
+
+// TestOtherName: a package.json that has another name than its lockfile is told as
+// that, and not as another version.
+func TestOtherName(t *testing.T) {
+	p := readFiles(t, "package-lock.json", map[string]string{
+		"package.json":      `{"name":"new","version":"1.0.0"}`,
+		"package-lock.json": `{"name":"old","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"old","version":"1.0.0"}}}`})
+	if len(p.Drift) != 1 || p.Drift[0].String() != `other package: at "package.json", expected old, found new` {
+		t.Errorf("found %v", p.Drift)
+	}
+}

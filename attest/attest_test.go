@@ -12,15 +12,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"plimsoll.example/attest"
 )
+
+var zero time.Time
 
 var subject = attest.Subject{Name: "app", Digest: attest.DigestSet{"sha256": strings.Repeat("ab", 32)}}
 
 func key(t testing.TB) *attest.Key {
 	t.Helper()
-	k, err := attest.GenerateKey()
+	k, err := attest.GenerateKey(attest.DefaultKeyAlgorithm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,11 +385,11 @@ func BenchmarkAttestLargeSBOM(b *testing.B) {
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		predicate, _, err := attest.CycloneDXPredicate([]byte(doc))
+		s, err := attest.ParseSBOM([]byte(doc))
 		if err != nil {
 			b.Fatal(err)
 		}
-		payload, err := attest.NewStatement([]attest.Subject{subject}, attest.TypeCycloneDX, predicate)
+		payload, err := attest.NewStatement([]attest.Subject{subject}, s.Type, s.Predicate)
 		if err != nil {
 			b.Fatal(err)
 		}

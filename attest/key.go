@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/youmark/pkcs8"
@@ -46,13 +47,48 @@ type Key struct {
 	der    []byte // PKIX public key
 }
 
-// GenerateKey makes an ECDSA P-256 key.
-func GenerateKey() (*Key, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// DefaultKeyAlgorithm is what every verifier reads.
+const DefaultKeyAlgorithm = "ecdsa-p256"
+
+// generators make keys, by what they are called.
+var generators = map[string]func() (crypto.Signer, error){
+	DefaultKeyAlgorithm: func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
+	"ecdsa-p384":        func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) },
+	"ecdsa-p521":        func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P521(), rand.Reader) },
+	"ed25519": func() (crypto.Signer, error) {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	},
+	"rsa-3072": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 3072) },
+	"rsa-4096": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) },
+}
+
+// KeyAlgorithms are the kinds of key that are made, sorted.
+func KeyAlgorithms() []string { return sortedNames(generators) }
+
+// GenerateKey makes a key of one of [KeyAlgorithms].
+func GenerateKey(algorithm string) (*Key, error) {
+	generate, ok := generators[algorithm]
+	if !ok {
+		return nil, fmt.Errorf("generating key: expected one of %s, found %q", strings.Join(KeyAlgorithms(), ", "), algorithm)
+	}
+	private, err := generate()
 	if err != nil {
 		return nil, fmt.Errorf("generating key: %w", err)
 	}
 	return newKey(private)
+}
+
+// Algorithm says what kind of key it is, as [KeyAlgorithms] do; RSA keys of other
+// lengths are rsa-BITS.
+func (k *Key) Algorithm() string {
+	switch public := k.Public().(type) {
+	case *ecdsa.PublicKey:
+		return "ecdsa-p" + strings.TrimPrefix(public.Curve.Params().Name, "P-")
+	case *rsa.PublicKey:
+		return fmt.Sprintf("rsa-%d", public.N.BitLen())
+	}
+	return "ed25519"
 }
 
 // ParseKey reads a private key from PEM: PKCS#8 (plain, encrypted), SEC1, or

@@ -44,7 +44,8 @@ type Statement struct {
 }
 
 // NewStatement returns the statement's payload: its JSON, to be signed as it is.
-// The predicate must be a JSON object without duplicate keys.
+// The predicate must be a JSON object without duplicate keys, and have what its type
+// requires ([CheckPredicate]).
 func NewStatement(subjects []Subject, predicateType string, predicate []byte) ([]byte, error) {
 	s := Statement{Type: StatementType, Subject: subjects, PredicateType: predicateType, Predicate: predicate}
 	if err := s.check(); err != nil {
@@ -52,6 +53,9 @@ func NewStatement(subjects []Subject, predicateType string, predicate []byte) ([
 	}
 	if value := jsontext.Value(predicate); !value.IsValid() {
 		return nil, fmt.Errorf("building a statement: the %s predicate is not valid JSON (or repeats a key)", predicateType)
+	}
+	if err := CheckPredicate(predicateType, predicate); err != nil {
+		return nil, fmt.Errorf("building a statement: %w", err)
 	}
 	payload, err := json.Marshal(s)
 	if err != nil {
@@ -148,7 +152,7 @@ func (s Statement) check() error {
 		if len(subject.Digest) == 0 {
 			return fmt.Errorf("subject %d has no digest", i)
 		}
-		if err := subject.Digest.check(); err != nil {
+		if err := subject.Digest.Check(); err != nil {
 			return fmt.Errorf("subject %d: %w", i, err)
 		}
 	}

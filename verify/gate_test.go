@@ -24,7 +24,7 @@ type signer struct{ *attest.Key }
 
 func newSigner(t testing.TB) signer {
 	t.Helper()
-	key, err := attest.GenerateKey()
+	key, err := attest.GenerateKey(attest.DefaultKeyAlgorithm)
 	if err != nil {
 		t.Fatal(err)
 	}

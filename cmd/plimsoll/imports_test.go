@@ -46,7 +46,7 @@ var only = map[string][]string{
 	"github.com/google/licensecheck":        {"sbom/license"},
 	"go.yaml.in/yaml/v3":                    {"sbom/npm", "verify", "cmd/plimsoll"},
 	"github.com/tailscale/hujson":           {"sbom/npm"},
-	"github.com/bmatcuk/doublestar/":        {"sbom", "sbom/npm"},
+	"github.com/bmatcuk/doublestar/":        {"sbom", "sbom/npm", "attest"},
 	"log":                                   {},
 	"flag":                                  {},
 	"net/http":                              {},

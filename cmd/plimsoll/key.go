@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -14,9 +15,9 @@ import (
 	"plimsoll.example/attest"
 )
 
-const keyHelp = `Usage: plimsoll key generate [-o FILE] [--passphrase-file FILE | --no-passphrase]
+const keyHelp = `Usage: plimsoll key generate [-o FILE] [--algorithm NAME] [--passphrase-file FILE | --no-passphrase]
 
-Makes an ECDSA P-256 key: FILE holds the private key (mode 0600), FILE.pub the
+Makes a key, ECDSA P-256 unless --algorithm says another: FILE holds the private key (mode 0600), FILE.pub the
 public one. With a passphrase the private key is encrypted in Sigstore's form,
 which cosign reads too. On a terminal the passphrase is asked for; elsewhere it
 comes from --passphrase-file, and without one the key is not encrypted, which is
@@ -38,10 +39,13 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	out := flags.StringP("output", "o", defaultKeyFile, "the private key's file; the public key goes to FILE.pub")
 	passphraseFile := flags.String("passphrase-file", "", "read the passphrase from this file, to the end of its first line")
 	none := flags.Bool("no-passphrase", false, "do not encrypt the private key, and do not ask")
+	algorithm := flags.String("algorithm", attest.DefaultKeyAlgorithm, strings.Join(attest.KeyAlgorithms(), ", "))
 	if err := parse(flags, args); err != nil {
 		return err
 	}
 	switch {
+	case !slices.Contains(attest.KeyAlgorithms(), *algorithm):
+		return usagef("key generate: --algorithm: expected one of %s, found %q", strings.Join(attest.KeyAlgorithms(), ", "), *algorithm)
 	case flags.NArg() != 1 || flags.Arg(0) != "generate":
 		return usagef("key: expected the word generate, found %q", strings.Join(flags.Args(), " "))
 	case *out == "":
@@ -63,7 +67,7 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	if len(passphrase) == 0 {
 		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; --passphrase-file FILE encrypts it\n")
 	}
-	key, err := attest.GenerateKey()
+	key, err := attest.GenerateKey(*algorithm)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func commands() []command {
 		{"sbom", "write a CycloneDX SBOM of a build", runSBOM},
 		{"attest", "sign statements about artifacts", runAttest},
 		{"verify", "decide whether artifacts may be deployed", runVerify},
+		{"run", "run a build step and record what it read and wrote", runRun},
 		{"npm", "check where npm packages came from", runNPM},
 		{"key", "make a signing key", runKey},
 		{"version", "print the version", runVersion},

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"plimsoll.example/attest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/script")
@@ -99,11 +101,12 @@ func TestScript(t *testing.T) {
 			return false, errors.New("unknown condition " + name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  scriptExits,
-			"flip":   scriptFlip,
-			"answer": scriptAnswer,
-			"count":  scriptCount,
-			"policy": scriptPolicy,
+			"exits":   scriptExits,
+			"flip":    scriptFlip,
+			"answer":  scriptAnswer,
+			"count":   scriptCount,
+			"policy":  scriptPolicy,
+			"payload": scriptPayload,
 		},
 	})
 }
@@ -290,4 +293,18 @@ func TestPrintable(t *testing.T) {
 	if got := printable(hostile); strings.ContainsAny(got, "\x1b\u202e\u009b\n") {
 		t.Errorf("printable(%q) = %q", hostile, got)
 	}
+}
+
+// scriptPayload prints the statement in a file's first bundle:
+//
+//	payload app.sigstore.jsonl
+func scriptPayload(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: payload FILE")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile(args[0]), "\n")
+	parsed, err := attest.ParseEnvelope([]byte(line))
+	ts.Check(err)
+	_, err = ts.Stdout().Write(append(parsed.Envelope.Payload, '\n'))
+	ts.Check(err)
 }

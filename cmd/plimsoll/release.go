@@ -71,6 +71,7 @@ func runRelease(ctx context.Context, io stdio, args []string) error {
 // released is one artifact on its way.
 type released struct {
 	signedArtifact
+	subject    attest.Subject
 	sbom       []byte
 	components int // -1: the SBOM was given
 	policyFile string
@@ -104,7 +105,7 @@ func release(ctx context.Context, io stdio, f releaseFlags, artifacts []string) 
 		return err
 	}
 	for _, r := range all {
-		if err := signRelease(ctx, key, operators, f, r); err != nil {
+		if err := signRelease(ctx, io, key, operators, f, r); err != nil {
 			return err
 		}
 	}
@@ -139,13 +140,21 @@ func releaseExit(all []*released) int {
 
 // prepare hashes an artifact and gets its SBOM. Nothing is written or signed.
 func prepare(ctx context.Context, f releaseFlags, path string) (*released, error) {
-	subject, err := digestArtifact(ctx, path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, failed(fmt.Errorf("reading artifact: %q: expected a file, found a directory", path)).withHint("plimsoll attest signs statements about directories")
+	}
+	t, err := readTarget(ctx, path, "")
 	if err != nil {
 		return nil, err
 	}
-	r := &released{signedArtifact: signedArtifact{path: path, subject: subject, bundles: path + attest.BundlesSuffix}, components: -1}
+	if t.path == "" {
+		return nil, usagef("release: expected files, found %q", path).withHint("plimsoll attest signs statements about digests")
+	}
+	t.bundles = path + attest.BundlesSuffix
+	subject := t.subjects[0]
+	r := &released{signedArtifact: signedArtifact{target: t}, subject: subject, components: -1}
 	if f.sbom != "" {
-		if r.sbom, err = readBounded(f.sbom, maxSBOM); err != nil {
+		if r.sbom, err = readBounded(f.sbom, maxPredicate); err != nil {
 			return nil, failed(fmt.Errorf("reading SBOM: %w", err))
 		}
 		return r, nil
@@ -194,7 +203,7 @@ func releaseKey(io stdio, f releaseFlags) (key *attest.Key, note string, err err
 		}
 		kept = "encrypted with your passphrase"
 	}
-	if key, err = attest.GenerateKey(); err != nil {
+	if key, err = attest.GenerateKey(attest.DefaultKeyAlgorithm); err != nil {
 		return nil, "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -220,12 +229,20 @@ func userKeyFile() (string, error) {
 
 // signRelease signs an artifact's statements and decides about it in memory:
 // what is written was allowed before.
-func signRelease(ctx context.Context, key *attest.Key, operators *verify.Gate, f releaseFlags, r *released) error {
+func signRelease(ctx context.Context, io stdio, key *attest.Key, operators *verify.Gate, f releaseFlags, r *released) error {
 	name := f.sbom
 	if name == "" {
 		name = r.path + sbomSuffix
 	}
-	signed, err := signStatements(key, r.subject, claimed{sbomFile: name, sbom: r.sbom, provenance: true})
+	document, err := (&claimFlags{}).sbomClaim(io, name, r.sbom)
+	if err != nil {
+		return err
+	}
+	build, err := provenanceClaim()
+	if err != nil {
+		return err
+	}
+	signed, err := signStatements([]*attest.Key{key}, r.target, []claim{document, build})
 	if err != nil {
 		return err
 	}

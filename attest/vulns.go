@@ -1,0 +1,127 @@
+package attest
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// vulns is the predicate of in-toto's vulns v0.2.
+type vulns struct {
+	Scanner  scanner      `json:"scanner"`
+	Metadata scanMetadata `json:"metadata"`
+}
+
+type scanner struct {
+	URI     string       `json:"uri"`
+	Version string       `json:"version,omitempty"`
+	DB      *scannerDB   `json:"db,omitempty"`
+	Result  []vulnerable `json:"result"`
+}
+
+type scannerDB struct {
+	URI        string    `json:"uri,omitempty"`
+	Version    string    `json:"version,omitempty"`
+	LastUpdate time.Time `json:"lastUpdate"`
+}
+
+// vulnerable is a vulnerability in one package; the package stands in the
+// annotations, for the specification has no other place for it.
+type vulnerable struct {
+	ID          string              `json:"id"`
+	Severity    []severity          `json:"severity"`
+	Annotations []map[string]string `json:"annotations,omitempty"`
+}
+
+type severity struct {
+	Method string `json:"method"`
+	Score  string `json:"score"`
+}
+
+type scanMetadata struct {
+	Started  time.Time `json:"scanStartedOn"`
+	Finished time.Time `json:"scanFinishedOn"`
+}
+
+// ErrNoScanTime reports a scanner's report that does not say when it was made.
+var ErrNoScanTime = errors.New("the report does not say when the scan was")
+
+// ParseVulns turns a scanner's JSON report into a vulns v0.2 predicate: OSV-Scanner's,
+// Grype's or Trivy's, or one that is such a predicate already. at is when the scan
+// was, for reports that do not say; the zero time makes these [ErrNoScanTime]. What
+// is found is sorted, and each vulnerability of a package stands once. It returns how
+// many there are.
+func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found int, err error) {
+	var members map[string]jsontext.Value
+	if err := jsonv2.Unmarshal(report, &members); err != nil {
+		return nil, 0, fmt.Errorf("expected a scanner's report in JSON: %w", JSONError(err))
+	}
+	has := func(name string) bool { return members[name] != nil }
+	var v vulns
+	switch {
+	case has("scanner") && has("metadata"):
+		if err := CheckPredicate(TypeVulns, report); err != nil {
+			return nil, 0, err
+		}
+		if err := jsonv2.Unmarshal(report, &v); err != nil {
+			return nil, 0, JSONError(err)
+		}
+		return report, len(v.Scanner.Result), nil
+	case has("matches") && has("descriptor"):
+		v, err = parseGrype(report)
+	case has("SchemaVersion") && (has("ArtifactName") || has("Results")):
+		v, err = parseTrivy(report)
+	case has("results"):
+		v, err = parseOSVScanner(members["results"])
+	default:
+		return nil, 0, errors.New("expected a report of OSV-Scanner (results), Grype (matches) or Trivy (SchemaVersion), or a vulns v0.2 predicate, found JSON without their members")
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if !at.IsZero() {
+		v.Metadata = scanMetadata{at.UTC(), at.UTC()}
+	}
+	if v.Metadata.Finished.IsZero() {
+		return nil, 0, ErrNoScanTime
+	}
+	v.Scanner.sort()
+	predicate, err = json.Marshal(v)
+	return predicate, len(v.Scanner.Result), err
+}
+
+func (s *scanner) sort() {
+	compare := func(a, b vulnerable) int {
+		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.pkg(), b.pkg()))
+	}
+	slices.SortStableFunc(s.Result, compare)
+	s.Result = slices.CompactFunc(s.Result, func(a, b vulnerable) bool { return compare(a, b) == 0 })
+	if s.Result == nil {
+		s.Result = []vulnerable{} // an empty list: the scanner found nothing
+	}
+}
+
+func (v vulnerable) pkg() string {
+	if len(v.Annotations) == 0 {
+		return ""
+	}
+	return v.Annotations[0]["package"]
+}
+
+func inPackage(id, pkg string, severities []severity) vulnerable {
+	if severities == nil {
+		severities = []severity{}
+	}
+	v := vulnerable{ID: id, Severity: severities}
+	if pkg != "" {
+		v.Annotations = []map[string]string{{"package": pkg}}
+	}
+	return v
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"plimsoll.example/attest"
+)
+
+const runHelp = `Usage: plimsoll run --step NAME --products GLOB... --key FILE [--materials GLOB...] -- CMD...
+
+Runs a command as it would run without us, and signs what it read and wrote: the
+files that --materials names before it, those that --products names after it, the
+command, and when it ran (in-toto link v0.3, into NAME.link.sigstore.json). Of the
+environment it records what --env names, and nothing else. Files are named below the
+current directory; ** stands for any folders, {a,b} for either, a folder for all
+that is in it. Links are not followed out of the directory.
+
+The exit code is the command's; 125 says that it could not be recorded, 126 that it
+cannot be run, 127 that it is not there, and 128 and a signal's number that the
+signal ended it. A command that fails leaves no link.
+
+The command can read what you can read, the key too: sign in a job that runs no
+code of others, or with a key that this job cannot read.
+
+Examples:
+  plimsoll run --step build --materials . --exclude .git --products dist --key build.pem -- make dist
+  plimsoll run --step test --products report.xml --key ci.pem --layout-link -- make test
+`
+
+// exitRun says that a command could not be recorded.
+const exitRun = 125
+
+type runFlags struct {
+	step, key, passphraseFile, output         string
+	materials, products, exclude, environment []string
+	layoutLink                                bool
+}
+
+func runRun(ctx context.Context, io stdio, args []string) error {
+	var f runFlags
+	flags := newFlags(io, "run", runHelp)
+	flags.SetInterspersed(false)
+	flags.StringVar(&f.step, "step", "", "the step's name (required)")
+	flags.StringArrayVar(&f.materials, "materials", nil, "record these files before the command runs")
+	flags.StringArrayVar(&f.products, "products", nil, "record these files after it ran (required)")
+	flags.StringArrayVar(&f.exclude, "exclude", nil, "record none of these files")
+	flags.StringArrayVar(&f.environment, "env", nil, "record this variable of the environment")
+	flags.StringVar(&f.key, "key", "", "sign with the private key in this file (required)")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "the key's passphrase: the first line of this file")
+	flags.StringVarP(&f.output, "output", "o", "", "write the link here instead of NAME.link.sigstore.json")
+	flags.BoolVar(&f.layoutLink, "layout-link", false, "write NAME.KEYID.link too, which in-toto's layouts read")
+	err := parse(flags, args)
+	if err == nil {
+		err = f.check(flags)
+	}
+	if err != nil {
+		return asRunError(err)
+	}
+	key, err := loadKey(io, f.key, f.passphraseFile)
+	if err != nil {
+		return asRunError(err)
+	}
+	link := attest.Link{Name: f.step, Command: flags.Args(), Environment: map[string]string{}}
+	for _, name := range f.environment {
+		if value, set := os.LookupEnv(name); set {
+			link.Environment[name] = value
+		}
+	}
+	materials, err := f.record(ctx, io, "--materials", f.materials)
+	if err != nil {
+		return asRunError(err)
+	}
+	link.Materials = materials
+	started := time.Now()
+	if err := execute(io, flags.Args()); err != nil {
+		return err
+	}
+	link.ByProducts = map[string]any{
+		"return-value": 0,
+		"startedOn":    started.UTC().Format(time.RFC3339), "finishedOn": time.Now().UTC().Format(time.RFC3339),
+	}
+	if err := f.write(ctx, io, link, key); err != nil {
+		return asRunError(err)
+	}
+	return nil
+}
+
+func (f *runFlags) check(flags *pflag.FlagSet) error {
+	switch {
+	case f.step == "" || strings.ContainsAny(f.step, `/\`) || strings.HasPrefix(f.step, "."):
+		return usagef("run: --step: expected a name without slashes, found %q", f.step)
+	case len(f.products) == 0:
+		return usagef("run: expected --products GLOB: a link without products is about nothing")
+	case f.key == "":
+		return usagef("run: expected --key FILE").withHint("plimsoll key generate makes one")
+	case flags.NArg() == 0 || flags.ArgsLenAtDash() != 0:
+		return usagef("run: expected -- and a command after the flags")
+	}
+	return nil
+}
+
+// asRunError gives an error of our own the code by which it is told from the
+// command's.
+func asRunError(err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = failed(err)
+	}
+	exit.code = exitRun
+	return exit
+}
+
+// record hashes files, and says which links were not followed.
+func (f *runFlags) record(ctx context.Context, io stdio, flag string, patterns []string) ([]attest.Subject, error) {
+	r, err := attest.RecordFiles(ctx, ".", patterns, f.exclude)
+	var nothing *attest.ErrNothing
+	if errors.As(err, &nothing) {
+		return nil, failed(fmt.Errorf("step %q: %s: %w", f.step, flag, nothing)).withHint("name what is there, or leave it out")
+	}
+	if err != nil {
+		return nil, failed(fmt.Errorf("step %q: %w", f.step, err))
+	}
+	for _, name := range r.LedOut {
+		fmt.Fprintf(io.err, "plimsoll: not recorded: %s is a link that leads nowhere in this directory\n", printable(name))
+	}
+	return r.Files, nil
+}
+
+// execute runs a command with our own streams, passes signals on to it, and returns
+// nil only if it succeeded.
+func execute(io stdio, args []string) error {
+	command := exec.Command(args[0], args[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = io.in, io.out, io.err
+	err := command.Start()
+	switch {
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
+		return &exitError{code: 127, err: fmt.Errorf("running %q: it is not there", args[0])}
+	case err != nil:
+		return &exitError{code: 126, err: fmt.Errorf("running %q: %w", args[0], attest.WithoutPath(err))}
+	}
+	stop := forwardSignals(command.Process)
+	err = command.Wait()
+	stop()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		code := exitCode(exit.ProcessState)
+		return &exitError{code: code, err: fmt.Errorf("%q ended with %s: no link was written", filepath.Base(args[0]), exit.ProcessState)}
+	}
+	return &exitError{code: exitRun, err: fmt.Errorf("running %q: %w", args[0], err)}
+}
+
+// write records the products, signs the link and writes it.
+func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, key *attest.Key) error {
+	products, err := f.record(ctx, io, "--products", f.products)
+	if err != nil {
+		return err
+	}
+	if len(products) > attest.MaxSubjects {
+		return failed(fmt.Errorf("step %q: --products names %d files, a statement holds %d", f.step, len(products), attest.MaxSubjects)).
+			withHint("name fewer, or pack them into an archive and name that")
+	}
+	predicate, err := link.Predicate()
+	if err != nil {
+		return err
+	}
+	payload, err := attest.NewStatement(products, attest.TypeLink, predicate)
+	if err != nil {
+		return err
+	}
+	bundle, err := attest.Attest(key, payload)
+	if err != nil {
+		return err
+	}
+	name := f.output
+	if name == "" {
+		name = splitName(f.step, attest.TypeLink)
+	}
+	if err := mayReplace(name, key, "-o names another file"); err != nil {
+		return err
+	}
+	files := []output{{name, append(bundle, '\n'), 0o644}}
+	if f.layoutLink {
+		layout, data, err := link.ForLayout(products, key)
+		if err != nil {
+			return err
+		}
+		files = append(files, output{layout, data, 0o644})
+	}
+	if err := writeAll(files); err != nil {
+		return err
+	}
+	for _, file := range files {
+		fmt.Fprintf(io.err, "plimsoll: step %s: %d materials, %d products, signed by key %s into %s\n", printable(f.step), len(link.Materials), len(products), key.ID(), printable(file.path))
+	}
+	return nil
+}

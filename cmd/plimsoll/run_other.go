@@ -1,0 +1,18 @@
+//go:build !unix
+
+package main
+
+import (
+	"os"
+	"os/signal"
+)
+
+// forwardSignals keeps an interrupt from ending us before the command, which gets it
+// itself.
+func forwardSignals(*os.Process) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	return func() { signal.Stop(signals) }
+}
+
+func exitCode(state *os.ProcessState) int { return state.ExitCode() }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"plimsoll.example/attest"
+	"plimsoll.example/verify"
+)
+
+// signedArtifact is an artifact with its signed statements.
+type signedArtifact struct {
+	target
+	statements []signedStatement
+}
+
+type signedStatement struct {
+	predicateType string
+	summary       string
+	key           *attest.Key
+	bundle        []byte
+}
+
+func (s signedStatement) describe() string {
+	if s.summary == "" {
+		return attest.ShortType(s.predicateType)
+	}
+	return attest.ShortType(s.predicateType) + " (" + s.summary + ")"
+}
+
+func (s signedStatement) file(a signedArtifact, split bool) string {
+	if split {
+		return splitName(a.path, s.predicateType)
+	}
+	return a.bundles
+}
+
+func splitName(artifact, predicateType string) string {
+	return artifact + "." + attest.ShortType(predicateType) + attest.SplitSuffix
+}
+
+// signStatements makes and signs what is claimed about one artifact, with each key.
+func signStatements(keys []*attest.Key, t target, claims []claim) (signedArtifact, error) {
+	result := signedArtifact{target: t}
+	for _, c := range claims {
+		if digest := t.sha256(); len(c.describes) > 0 && digest != "" && !slices.Contains(c.describes, digest) {
+			return result, failed(fmt.Errorf("SBOM %q is about another artifact: expected sha256 %s (%s), found %.80q", c.file, digest, t.subjects[0].Name, c.describes[0])).
+				withHint("make the SBOM of the artifact as it is now")
+		}
+		payload, err := attest.NewStatement(t.subjects, c.predicateType, c.predicate)
+		if err != nil {
+			return result, failed(err).withHint("nothing was signed")
+		}
+		for _, key := range keys {
+			bundle, err := attest.Attest(key, payload)
+			if err != nil {
+				return result, failed(err)
+			}
+			result.statements = append(result.statements, signedStatement{c.predicateType, c.summary, key, bundle})
+		}
+	}
+	return result, nil
+}
+
+// mayReplace says whether a file of one bundle may be written: it is not there, or by
+// the same key.
+func mayReplace(name string, key *attest.Key, otherwise string) error {
+	old, err := readBounded(name, verify.MaxAttestation)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return failed(fmt.Errorf("writing %q: %w", name, err))
+	}
+	if parsed, err := attest.ParseEnvelope(old); err != nil || parsed.KeyHint != key.Hint() {
+		return failed(fmt.Errorf("writing %q: it is there already and not by this key", name)).
+			withHint("it would be lost; move it away: %s", otherwise)
+	}
+	return nil
+}
+
+// writeSplit writes each statement into a file of its own, which may replace one
+// by the same key and no other.
+func writeSplit(signed []signedArtifact, key *attest.Key) error {
+	var files []output
+	seen := map[string]bool{}
+	for _, s := range signed {
+		for _, st := range s.statements {
+			name := splitName(s.path, st.predicateType)
+			if seen[name] {
+				return usagef("attest: --split: two statements would be written to %q; sign them without --split, or one at a time", name)
+			}
+			seen[name] = true
+			if err := mayReplace(name, key, "or append to "+s.path+attest.BundlesSuffix+" without --split"); err != nil {
+				return err
+			}
+			files = append(files, output{name, append(st.bundle, '\n'), 0o644})
+		}
+	}
+	return writeAll(files)
+}
+
+// lockOrder is a name of a file that does not depend on the working directory.
+func lockOrder(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
+		return filepath.Join(dir, filepath.Base(absolute))
+	}
+	return absolute
+}
+
+// writeBundles appends every artifact's bundles and writes the other files, all
+// staged before the first appears.
+func writeBundles(ctx context.Context, signed []signedArtifact, others []output) error {
+	var staged []*attest.Staged
+	fail := func(err error) error {
+		for _, s := range staged {
+			s.Discard()
+		}
+		return failed(err).withHint("check that the folder is there and may be written to; nothing was written")
+	}
+	// Everyone takes several locks in the same order, else two would wait for each
+	// other.
+	signed = slices.Clone(signed)
+	slices.SortFunc(signed, func(a, b signedArtifact) int { return strings.Compare(lockOrder(a.bundles), lockOrder(b.bundles)) })
+	for _, s := range signed {
+		lock, err := attest.Lock(ctx, s.bundles)
+		if err != nil {
+			return fail(err)
+		}
+		defer lock.Unlock()
+		bundles := make([][]byte, len(s.statements))
+		for i, st := range s.statements {
+			bundles[i] = st.bundle
+		}
+		file, _, err := lock.StageAppend(bundles...)
+		if err != nil {
+			return fail(err)
+		}
+		if file != nil {
+			staged = append(staged, file)
+		}
+	}
+	for _, f := range others {
+		file, err := attest.Stage(f.path, f.data, f.perm)
+		if err != nil {
+			return fail(err)
+		}
+		staged = append(staged, file)
+	}
+	return commitAll(staged)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"plimsoll.example/attest"
+)
+
+// target is an artifact that is to be attested.
+type target struct {
+	arg      string // as the user names it
+	path     string // of the file or directory, without a slash at its end; "": it is no file
+	subjects []attest.Subject
+	bundles  string // the file that its bundles are appended to
+}
+
+// sha256 is the artifact's digest, if it is one file.
+func (t target) sha256() string {
+	if len(t.subjects) != 1 {
+		return ""
+	}
+	return t.subjects[0].Digest["sha256"]
+}
+
+// digestArguments are the artifacts that are named by a digest.
+var digestArguments = []string{"sha256", "sha512", "gitCommit"}
+
+var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// readTarget hashes an artifact. name, if not "", is the subject's.
+func readTarget(ctx context.Context, arg, name string) (target, error) {
+	for _, algorithm := range digestArguments {
+		digest, ok := strings.CutPrefix(arg, algorithm+":")
+		if !ok {
+			continue
+		}
+		if algorithm == "gitCommit" && !commitID.MatchString(digest) {
+			return target{}, usagef("attest: expected gitCommit: and the 40 or 64 hexadecimal digits of a commit's id, found %q", digest)
+		}
+		subject := attest.Subject{Name: name, Digest: attest.DigestSet{algorithm: digest}}
+		if err := subject.Digest.Check(); err != nil {
+			return target{}, usagef("attest: %w", err)
+		}
+		return target{arg: arg, subjects: []attest.Subject{subject}}, nil
+	}
+	if info, err := os.Stat(arg); err == nil && info.IsDir() {
+		if name != "" {
+			return target{}, usagef("attest: --name names one file; in the directory %q each has its own", arg)
+		}
+		return readDirectory(ctx, arg)
+	}
+	digests, err := attest.DigestFile(ctx, arg)
+	switch {
+	case errors.Is(err, attest.ErrEmptyArtifact):
+		return target{}, failed(err).withHint("a statement about nothing is true of every empty file; find out what emptied it")
+	case errors.Is(err, os.ErrNotExist):
+		return target{}, failed(err).withHint("build the artifact first, or check the path")
+	case err != nil:
+		return target{}, failed(err)
+	}
+	if name == "" {
+		name = filepath.Base(arg)
+		switch purl, err := attest.NPMPackage(ctx, arg); {
+		case err == nil:
+			name = purl
+		case !errors.Is(err, attest.ErrNotNPM):
+			return target{}, failed(err).withHint("--name NAME says what the subject is called, whatever is in the file")
+		}
+	}
+	return target{arg: arg, path: arg, subjects: []attest.Subject{{Name: name, Digest: digests}}}, nil
+}
+
+// readDirectory makes each regular file of a directory a subject.
+func readDirectory(ctx context.Context, dir string) (target, error) {
+	r, err := attest.RecordFiles(ctx, dir, []string{"."}, nil)
+	var nothing *attest.ErrNothing
+	switch {
+	case errors.As(err, &nothing):
+		return target{}, failed(fmt.Errorf("directory %q has no files", dir)).withHint("build the artifact first, or check the path")
+	case err != nil:
+		return target{}, failed(err)
+	case len(r.LedOut) > 0:
+		return target{}, failed(fmt.Errorf("directory %q: %q is a link that leads out of it, or nowhere", dir, r.LedOut[0])).
+			withHint("a statement about the directory would not cover it; replace it with what it leads to")
+	case len(r.Files) > attest.MaxSubjects:
+		return target{}, failed(fmt.Errorf("directory %q has %d files, a statement holds %d", dir, len(r.Files), attest.MaxSubjects)).
+			withHint("pack it into an archive and attest that")
+	}
+	return target{arg: dir, path: filepath.Clean(dir), subjects: r.Files}, nil
+}

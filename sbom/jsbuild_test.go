@@ -270,20 +270,7 @@ func TestMistakeDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var raw struct {
-		Metadata struct {
-			Properties []struct{ Name, Value string }
-		}
-	}
-	if err := json.Unmarshal(doc.JSON(), &raw); err != nil {
-		t.Fatal(err)
-	}
-	var drift []string
-	for _, p := range raw.Metadata.Properties {
-		if p.Name == "plimsoll:npm:drift" {
-			drift = append(drift, p.Value)
-		}
-	}
+	drift := driftIn(t, doc.JSON())
 	want := []string{
 		`missing: b@1.0.0, locked at "node_modules/b", is not installed`,
 		`extraneous: c@3.0.0, installed at "node_modules/c", is not in the lockfile`,
@@ -300,6 +287,66 @@ func TestMistakeDrift(t *testing.T) {
 		if c.Name == "c" && len(c.property("cdx:npm:package:extraneous")) != 1 {
 			t.Errorf("c: %+v", c)
 		}
+	}
+}
+
+// driftIn lists what a document says about a lockfile and node_modules.
+func driftIn(t *testing.T, data []byte) (drift []string) {
+	t.Helper()
+	var raw struct {
+		Metadata struct {
+			Properties []struct{ Name, Value string }
+		}
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range raw.Metadata.Properties {
+		if p.Name == "plimsoll:npm:drift" {
+			drift = append(drift, p.Value)
+		}
+	}
+	return drift
+}
+
+// TestMistakeDriftLinks: a link where the lockfile has a package, a folder where it has
+// a link, and a link to something else are reported, with what lies there.
+func TestMistakeDriftLinks(t *testing.T) {
+	files := lock(`
+		"": {"name":"r","version":"1.0.0","workspaces":["packages/*"],"dependencies":{"foo":"1","dep":"1"}},
+		"packages/a": {"version":"1.0.0"}, "node_modules/a": {"resolved":"packages/a","link":true},
+		"packages/b": {"version":"1.0.0"}, "node_modules/b": {"resolved":"packages/b","link":true},
+		"packages/c": {"version":"1.0.0"}, "node_modules/c": {"resolved":"packages/c","link":true},
+		"node_modules/foo": {"version":"1.0.0"}, "node_modules/dep": {"version":"1.0.0"}`)
+	for place, text := range map[string]string{
+		"packages/a": `{"name":"a","version":"1.0.0"}`, "packages/b": `{"name":"b","version":"1.0.0"}`, "packages/c": `{"name":"c","version":"1.0.0"}`,
+		"node_modules/a": `{"name":"a","version":"99.0.0","scripts":{"postinstall":"evil"}}`, "node_modules/dep": `{"name":"dep","version":"1.0.0"}`,
+		"vendor/foo": `{"name":"evil","version":"9.9.9","dependencies":{"dep":"1","gone":"1"}}`,
+	} {
+		files[place+"/package.json"] = text
+	}
+	dir := javascript(t, files)
+	for name, target := range map[string]string{"foo": "../vendor/foo", "b": "../packages/c", "c": "../packages/c"} {
+		if err := os.Symlink(target, filepath.Join(dir, "node_modules", name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	data := generate(t, dir, sbom.Options{})
+	d := parse(t, data)
+	want := []string{
+		`other link: at "node_modules/a", expected a link to "packages/a", found a@99.0.0`,
+		`other link: at "node_modules/b", expected a link to "packages/b", found a link to "packages/c" (c@1.0.0)`,
+		`other link: at "node_modules/foo", expected foo@1.0.0, found a link to "vendor/foo" (evil@9.9.9)`,
+	}
+	if got := driftIn(t, data); !slices.Equal(got, want) {
+		t.Errorf("expected %q\nfound %q", want, got)
+	}
+	evil := d.component(t, "npm:vendor/foo")
+	if evil.Name != "evil" || !slices.Equal(d.dependsOn(evil.BOMRef), []string{"pkg:npm/dep@1.0.0"}) || !slices.Equal(evil.property("plimsoll:npm:missing"), []string{"gone@1"}) {
+		t.Errorf("what lies there instead: %+v, which depends on %v", evil, d.dependsOn(evil.BOMRef))
+	}
+	if folder := d.component(t, "npm:node_modules/a"); folder.Version != "99.0.0" || len(folder.property("plimsoll:npm:script:postinstall")) != 1 {
+		t.Errorf("the folder instead of the link: %+v", folder)
 	}
 }
 
@@ -358,6 +405,21 @@ func TestMistakeFolder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSecretsInTexts: nor do those in what packages say, and in parameters.
+func TestSecretsInTexts(t *testing.T) {
+	files := lock(`"": {"name":"r","version":"1.0.0","dependencies":{"a":"1","m":"https://host.example/m.tgz?token=s3cret"}},
+		"node_modules/a": {"version":"1.0.0","resolved":"https://host.example/a.tgz?x=1&access_token=s3cret","funding":{"url":"https://bob:s3cret@host.example/"},"deprecated":"see https://bob:s3cret@host.example/"}`)
+	files["package.json"] = `{"name":"r","version":"1.0.0","scripts":{"postinstall":"git clone https://bob:s3cret@host.example/x.git"}}`
+	doc, err := sbom.Generate(t.Context(), []string{javascript(t, files)}, sbom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := string(doc.JSON()) + strings.Join(doc.Gaps, "\n")
+	if strings.Contains(all, "s3cret") || strings.Count(all, "REMOVED") < 2 || !strings.Contains(all, "git clone https://host.example/x.git") {
+		t.Errorf("found\n%s", all)
 	}
 }
 

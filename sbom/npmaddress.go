@@ -68,10 +68,11 @@ func distribution(pkg npm.Package) string {
 	return ""
 }
 
-// withoutUser drops user names, which may be tokens, and passwords from an
-// address, but for the user git of ssh; "" if it is no address. npm writes
+// withoutUser drops user names, which may be tokens, passwords and secret parameters
+// from an address, but for the user git of ssh; "" if it is no address. npm writes
 // HOST:PATH behind git+ssh://, which no URL has; it becomes HOST/PATH.
 func withoutUser(address string) string {
+	address = npm.WithoutUsers(address)
 	u, err := url.Parse(address)
 	if err != nil {
 		scheme, rest, _ := strings.Cut(address, "://")
@@ -114,7 +115,7 @@ func page(address string) string {
 // address. Other forms have an @ before a version, or hold an address.
 func specWithoutUser(spec string) string {
 	scheme, _, address := strings.Cut(spec, ":")
-	if !address || !strings.Contains(spec, "@") {
+	if !address || !strings.ContainsAny(spec, "@?") {
 		return spec
 	}
 	switch scheme {

@@ -242,18 +242,18 @@ func (p *npmProject) properties(c *cdx.Component, g npmGroup, first npm.Package)
 	}
 	if in := first.Installed; in != nil {
 		for _, s := range in.Scripts {
-			addProperty(c, "plimsoll:npm:script:"+s.Name, s.Command)
+			addProperty(c, "plimsoll:npm:script:"+s.Name, npm.WithoutUsers(s.Command))
 		}
 		if in.BindingGyp {
 			addProperty(c, "plimsoll:npm:bindingGyp", "true")
 		}
 	}
-	addProperty(c, "plimsoll:npm:deprecated", first.Deprecated)
+	addProperty(c, "plimsoll:npm:deprecated", npm.WithoutUsers(first.Deprecated))
 	for _, e := range first.Engines {
 		addProperty(c, "plimsoll:npm:engine", e)
 	}
 	for _, f := range first.Funding {
-		addProperty(c, "plimsoll:npm:funding", f)
+		addProperty(c, "plimsoll:npm:funding", npm.WithoutUsers(f))
 	}
 	addProperty(c, "plimsoll:npm:yarnChecksum", first.Checksum)
 	addProperty(c, "plimsoll:bundle:inlinedBy", first.Inlined)

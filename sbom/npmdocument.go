@@ -96,7 +96,7 @@ func (p *npmProject) edgesUnknown(g npmGroup, missing bool) string {
 func (p *npmProject) gaps() []string {
 	gaps := slices.Clone(p.Gaps)
 	for _, m := range p.Missing {
-		gaps = append(gaps, fmt.Sprintf("%q requires %s@%s, which %s lacks", p.Packages[m.From].Place, m.Name, specWithoutUser(m.Spec), p.Format.File))
+		gaps = append(gaps, fmt.Sprintf("%.300q requires %s@%s, which %s lacks", p.Packages[m.From].Place, m.Name, specWithoutUser(m.Spec), p.Format.File))
 	}
 	for _, pkg := range p.Packages {
 		if pkg.TarballHolds != "" && pkg.Installed == nil {

@@ -85,6 +85,10 @@ func TestBadLockfiles(t *testing.T) {
 		{"deep, berry", "yarn.lock", "__metadata: " + deepYAML, "reading lockfile"},
 		{"aliases, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n" + bomb + "packages: {x@1: {engines: *i}}\n", "package managers write none"},
 		{"one alias, berry", "yarn.lock", "__metadata:\n  version: &v 8\n\"r@workspace:.\":\n  version: *v\n  resolution: \"r@workspace:.\"\n", "line 4: the alias *v"},
+		{"deep place, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"` + strings.Repeat("a/", 300) + `a":{}}}`, "300 folders deep, at most 256"},
+		{"many members, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\n" + manyMembers("", 2000), "2001 members, at most 1000 are read there"},
+		{"many members of a package, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1:\n" + manyMembers("    ", 2000), "line 4: 2000 members"},
+		{"many members of a resolution, pnpm", "pnpm-lock.yaml", "lockfileVersion: '9.0'\npackages:\n  a@1:\n    resolution:\n" + manyMembers("      ", 2000), "line 5: 2000 members"},
 		{"twice, npm", "package-lock.json", `{"lockfileVersion":3,"packages":{"":{},"":{}}}`, "duplicate"},
 		{"twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\na@1:\n  version \"2\"\n", `two entries for "a@1"`},
 		{"field twice, yarn", "yarn.lock", "# yarn lockfile v1\na@1:\n  version \"1\"\n  version \"2\"\n", `line 4: expected each field once, found "version" again`},
@@ -110,6 +114,15 @@ func TestBadLockfiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyMembers is YAML of n members that mean nothing.
+func manyMembers(indent string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%sm%d: 1\n", indent, i)
+	}
+	return b.String()
 }
 
 // manyPeers is a yarn.lock in which n packages require one that has n peers.

@@ -25,9 +25,14 @@ type berryEntry struct {
 	Checksum             string    `yaml:"checksum"`
 }
 
-type berryMeta map[string]struct {
+type berryMeta = entries[berryPeer]
+
+type berryPeer struct {
 	Optional bool `yaml:"optional"`
 }
+
+// mayLack says whether a dependency may be absent.
+func mayLack(meta berryMeta, name string) bool { return meta[name] != nil && meta[name].Optional }
 
 // berry resolves the descriptors of a yarn.lock.
 type berry struct {
@@ -211,7 +216,7 @@ func (b *berry) readFolders(folders manifests) {
 func (b *berry) connect(i int, e *berryEntry) {
 	for _, name := range sortedKeys(e.Dependencies) {
 		kind := EdgeProd
-		if e.DependenciesMeta[name].Optional {
+		if mayLack(e.DependenciesMeta, name) {
 			kind = EdgeOptional
 		}
 		if m := b.manifests[i]; m != nil && kind == EdgeProd && !m.requires(name) {

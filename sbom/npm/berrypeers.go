@@ -52,7 +52,7 @@ func settlePeers(b *berry) error {
 		for _, name := range sortedKeys(names) {
 			for to := range names[name] {
 				b.edge(i, Edge{Name: name, Spec: b.entries[i].PeerDependencies[name], Kind: EdgePeer,
-					Optional: b.entries[i].PeerDependenciesMeta[name].Optional, To: to})
+					Optional: mayLack(b.entries[i].PeerDependenciesMeta, name), To: to})
 			}
 		}
 	}

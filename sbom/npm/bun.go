@@ -62,7 +62,7 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 		flat.Packages[place] = w.item()
 	}
 	folders := map[string]string{} // of packages that stand for a folder, by key
-	patches := map[string]string{}
+	patches := map[string]string{} // by key
 	for key, value := range lock.Packages {
 		if err := lock.add(&flat, folders, patches, key, value); err != nil {
 			return nil, err
@@ -75,6 +75,9 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 				return nil, fmt.Errorf("reading lockfile: two packages lie at %.200q", place)
 			}
 			flat.Packages[place] = value
+			if patch := patches[key]; patch != "" {
+				patches[place] = patch
+			}
 		}
 	}
 	p, err := build(flat)
@@ -84,7 +87,7 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 	p.Format.Version = strconv.Itoa(lock.Version)
 	p.connectWorkspaces(workspaces{patterns: []string{"**"}}, true)
 	for i := range p.Packages {
-		p.Packages[i].Patch = patches[p.Packages[i].Name+"@"+p.Packages[i].Version]
+		p.Packages[i].Patch = patches[p.Packages[i].Place]
 		p.Packages[i].settleBundler(p)
 	}
 	p.settleFlags()
@@ -213,6 +216,9 @@ func (lock *bunLock) add(flat *lockfile, folders, patches map[string]string, key
 	if n := len(words); n > 0 && strings.Contains(words[n-1], "-") && strings.HasPrefix(words[n-1], "sha") {
 		item.Integrity = words[n-1]
 	}
+	if len(words) > 0 && isURL(words[0]) && isTarball(words[0]) {
+		item.Resolved = flexible(words[0]) // of another registry than the first
+	}
 	switch {
 	case strings.HasPrefix(reference, "root:"):
 		item.Link, item.Resolved = true, ""
@@ -228,7 +234,7 @@ func (lock *bunLock) add(flat *lockfile, folders, patches map[string]string, key
 		item.Version, item.Resolved = "", flexible("file:"+strings.TrimPrefix(at, "./"))
 	}
 	if patch := lock.Patches[locator]; patch != "" {
-		patches[locator] = patch
+		patches[bunKey+key] = patch
 	}
 	flat.Packages[bunKey+key] = item
 	return nil

@@ -16,10 +16,11 @@ const (
 	DriftExtraneous                  // installed, and not locked
 	DriftVersion                     // another version is installed
 	DriftName                        // another package is installed
+	DriftLink                        // a link where there should be none, or none where there should be one, or another
 )
 
 func (k DriftKind) String() string {
-	return [...]string{"missing", "extraneous", "other version", "other package"}[k]
+	return [...]string{"missing", "extraneous", "other version", "other package", "other link"}[k]
 }
 
 // A Drift is one disagreement.
@@ -27,7 +28,7 @@ type Drift struct {
 	Kind              DriftKind
 	Place             string // or entry
 	Name              string
-	Locked, Installed string // versions; names for DriftName
+	Locked, Installed string // versions; names for DriftName; what lies there for DriftLink
 }
 
 func (d Drift) String() string {
@@ -36,6 +37,8 @@ func (d Drift) String() string {
 		return fmt.Sprintf("missing: %s@%s, locked at %q, is not installed", d.Name, d.Locked, d.Place)
 	case DriftExtraneous:
 		return fmt.Sprintf("extraneous: %s@%s, installed at %q, is not in the lockfile", d.Name, d.Installed, d.Place)
+	case DriftLink:
+		return fmt.Sprintf("other link: at %q, expected %s, found %s", d.Place, d.Locked, d.Installed)
 	case DriftName:
 		return fmt.Sprintf("other package: at %q, expected %s, found %s", cmp.Or(d.Place, "package.json"), d.Locked, d.Installed)
 	}
@@ -91,30 +94,67 @@ func (t *tree) stored() bool {
 // comparePlaces compares a lockfile that says where packages lie.
 func (p *Project) comparePlaces(t *tree) {
 	known := make(map[string]bool, len(p.Packages))
+	for _, pkg := range p.Packages {
+		known[pkg.Place] = true
+	}
+	var added []*Installed // that no place of the lockfile is about
 	for i := range p.Packages {
 		pkg := &p.Packages[i]
-		known[pkg.Place] = true
-		if i == 0 || pkg.IsLink || !inNodeModules(pkg.Place) {
+		if i == 0 || !inNodeModules(pkg.Place) {
 			continue
 		}
 		at, ok := t.byPlace[pkg.Place]
-		switch {
-		case !ok || t.packages[at].problem != "":
-			if !ok && !pkg.Optional && !pkg.Extraneous && !t.hides(pkg.Place) {
+		if !ok {
+			if !pkg.Optional && !pkg.Extraneous && !t.hides(pkg.Place) {
 				p.Drift = append(p.Drift, Drift{Kind: DriftMissing, Place: pkg.Place, Name: pkg.Name, Locked: pkg.Version})
 			}
 			continue
-		case t.packages[at].isLink:
-			continue // what it leads to is found where it lies
 		}
-		p.match(pkg, t.packages[at])
+		switch in := t.packages[at]; {
+		case in.problem != "": // it is stated
+		case in.isLink || pkg.IsLink:
+			if other := p.compareLink(t, pkg, in); other != nil && (!known[other.Place] || other == in) {
+				known[other.Place] = true
+				added = append(added, other)
+			}
+		default:
+			p.match(pkg, in)
+		}
+	}
+	for _, in := range added {
+		p.addInstalled(t, in)
 	}
 	for _, in := range t.packages {
 		if !known[in.Place] && !in.isLink && !in.outside && in.problem == "" && inNodeModules(in.Place) {
 			p.addExtraneous(t, in)
 		}
 	}
-	p.connectExtraneous()
+	p.connectAdded(t)
+}
+
+// compareLink compares a link, which either the lockfile or node_modules has at a
+// place, and returns the package that lies there instead of what should.
+func (p *Project) compareLink(t *tree, pkg *Package, in *Installed) *Installed {
+	locked, found := pkg.Name+"@"+pkg.Version, in.Name+"@"+in.Version
+	lies := in
+	if pkg.IsLink {
+		locked = fmt.Sprintf("a link to %q", p.Packages[pkg.Link].Place)
+	}
+	if in.isLink {
+		found, lies = fmt.Sprintf("a link to %q", in.link), nil
+		if i, ok := t.byPlace[in.link]; ok && in.link != "" {
+			lies = t.packages[i]
+			found += fmt.Sprintf(" (%s@%s)", lies.Name, lies.Version)
+		}
+	}
+	if pkg.IsLink && in.isLink && p.Packages[pkg.Link].Place == in.link {
+		return nil
+	}
+	p.Drift = append(p.Drift, Drift{Kind: DriftLink, Place: pkg.Place, Name: pkg.Name, Locked: locked, Installed: found})
+	if lies != nil && lies.problem != "" {
+		return nil
+	}
+	return lies
 }
 
 // match holds an installed package against what is locked at its place.
@@ -205,7 +245,7 @@ func (p *Project) compareVersions(t *tree) {
 		}
 		p.Drift = append(p.Drift, Drift{Kind: DriftMissing, Place: pkg.Place, Name: pkg.Name, Locked: pkg.Version})
 	}
-	p.connectExtraneous()
+	p.connectAdded(t)
 }
 
 // findLinks notes what links in node_modules lead to: packages in a store, and
@@ -234,15 +274,20 @@ func (p *Project) findLinks(t *tree) {
 // addExtraneous adds what lies in node_modules and not in the lockfile: in the
 // tarball of a package, where that one says so, or put there by somebody.
 func (p *Project) addExtraneous(t *tree, in *Installed) {
-	pkg := Package{Place: in.Place, Name: in.Name, Version: in.Version, Source: SourceUnknown}
-	pkg.describe(in)
-	if above, ok := t.above(in); ok && above.manifest != nil && above.manifest.bundles(t.nameAt(in)) {
-		pkg.Bundled = true
-	} else {
-		pkg.Extraneous = true
+	if pkg := p.addInstalled(t, in); pkg.Extraneous {
 		p.Drift = append(p.Drift, Drift{Kind: DriftExtraneous, Place: in.Place, Name: in.Name, Installed: in.Version})
 	}
+}
+
+// addInstalled adds a package that is installed and not locked.
+func (p *Project) addInstalled(t *tree, in *Installed) *Package {
+	pkg := Package{Place: in.Place, Name: in.Name, Version: in.Version, Source: SourceUnknown, added: true}
+	pkg.describe(in)
+	above, ok := t.above(in)
+	pkg.Bundled = ok && above.manifest != nil && above.manifest.bundles(t.nameAt(in))
+	pkg.Extraneous = !pkg.Bundled
 	p.Packages = append(p.Packages, pkg)
+	return &p.Packages[len(p.Packages)-1]
 }
 
 // above is the package in whose own node_modules another lies.
@@ -261,30 +306,62 @@ func (t *tree) above(in *Installed) (*Installed, bool) {
 // nameAt is the name under which a package lies.
 func (t *tree) nameAt(in *Installed) string { return nameOfPlace(in.Place) }
 
-// connectExtraneous makes bundled packages that were found dependencies of the
-// package that brings them.
-func (p *Project) connectExtraneous() {
-	byInstalled := map[string][]int{}
+// connectAdded connects packages that were found: each with what it requires, as far
+// as that is installed, and bundled ones with the package that brings them.
+func (p *Project) connectAdded(t *tree) {
+	at := map[string]int{}
+	for place, i := range p.at {
+		at[place] = i
+	}
 	for i, pkg := range p.Packages {
+		if p.Placed {
+			at[pkg.Place] = i
+			if pkg.IsLink {
+				at[pkg.Place] = pkg.Link
+			}
+		}
 		if pkg.Installed != nil {
-			byInstalled[pkg.Installed.Place] = append(byInstalled[pkg.Installed.Place], i)
+			at[pkg.Installed.Place] = i
 		}
 	}
 	for i := range p.Packages {
-		pkg := &p.Packages[i]
-		if pkg.Installed == nil || !pkg.Bundled || pkg.Source != SourceUnknown || pkg.Bundler != 0 {
-			continue
-		}
-		at := strings.LastIndex(pkg.Installed.Place, "/"+NodeModules+"/")
-		if at < 0 {
-			continue
-		}
-		for _, above := range byInstalled[pkg.Installed.Place[:at]] {
-			pkg.Bundler = above
-			pkg.Dev, pkg.Optional, pkg.Peer = p.Packages[above].Dev, p.Packages[above].Optional, p.Packages[above].Peer
-			p.Packages[above].Edges = append(p.Packages[above].Edges, Edge{Name: nameOfPlace(pkg.Place), Kind: EdgeProd, To: i})
+		if pkg := p.Packages[i]; pkg.added {
+			p.requireInstalled(t, i, at)
+			if above, ok := t.above(pkg.Installed); ok && pkg.Bundled {
+				if by, ok := at[above.Place]; ok {
+					p.bringBundled(i, by)
+				}
+			}
 		}
 	}
+	slices.SortStableFunc(p.Missing, compareMissing)
+}
+
+// bringBundled notes that a package comes in the tarball of the one at above.
+func (p *Project) bringBundled(i, above int) {
+	pkg, by := &p.Packages[i], &p.Packages[above]
+	pkg.Bundler = above
+	pkg.Dev, pkg.Optional, pkg.Peer = by.Dev, by.Optional, by.Peer
+	by.Edges = append(by.Edges, Edge{Name: nameOfPlace(pkg.Place), Kind: EdgeProd, To: i})
+}
+
+// requireInstalled finds what a package that is not locked requires.
+func (p *Project) requireInstalled(t *tree, i int, at map[string]int) {
+	in := p.Packages[i].Installed
+	if in.manifest == nil {
+		return
+	}
+	requirements(in.manifest.Dependencies, in.manifest.OptionalDependencies, nil, func(name, spec string, kind EdgeKind) {
+		if found, ok := t.resolve(in.Place, name); ok {
+			if to, ok := at[found.Place]; ok {
+				p.Packages[i].Edges = append(p.Packages[i].Edges, Edge{Name: name, Spec: spec, Kind: kind, To: to})
+				return
+			}
+		}
+		if kind == EdgeProd {
+			p.Missing = append(p.Missing, MissingEdge{From: i, Name: name, Spec: spec})
+		}
+	})
 }
 
 // addPeers adds the peers of installed packages where the lockfile does not hold

@@ -3,6 +3,7 @@ package npm
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -115,8 +116,15 @@ func (g *graph) finish() (*Project, error) {
 // with it though nothing need require them.
 func (g *graph) connectFolders() {
 	have := map[int]bool{0: true}
-	for _, e := range g.Packages[0].Edges {
+	own := make(map[int]bool, len(g.folder))
+	for _, i := range g.folder {
+		own[i] = true
+	}
+	for i, e := range g.Packages[0].Edges {
 		have[e.To] = true
+		if own[e.To] && g.Packages[e.To].EdgesUnknown == "" { // not one that is only linked to
+			g.Packages[0].Edges[i].installAlways()
+		}
 	}
 	for _, i := range g.folder {
 		if !have[i] {
@@ -127,9 +135,13 @@ func (g *graph) connectFolders() {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
+// secretQuery is a parameter of an address that is a secret by its name.
+var secretQuery = regexp.MustCompile(`(?i)([?&](?:[^=&#\s"']*(?:token|secret|passw|auth|signature|credential|api_?key)[^=&#\s"']*|sig|key)=)[^&#\s"')]+`)
+
 // WithoutUsers drops user names, which may be tokens, and passwords from the
 // addresses in an entry's key or another text, also where they are encoded (in URLs, or in a JSON
-// pointer); the user git of ssh stays.
+// pointer), and of parameters whose names say that they are secret the values. The
+// user git of ssh stays.
 func WithoutUsers(key string) string {
 	for _, form := range []struct{ scheme, end, at string }{{"://", "/", "@"}, {":~1~1", "~1", "@"}, {"%3A%2F%2F", "%2F", "%40"}, {"%3a%2f%2f", "%2f", "%40"}} {
 		var kept strings.Builder
@@ -147,6 +159,9 @@ func WithoutUsers(key string) string {
 			rest = after
 		}
 		key = kept.String() + rest
+	}
+	if strings.ContainsAny(key, "?&") {
+		key = secretQuery.ReplaceAllString(key, "${1}REMOVED")
 	}
 	return key
 }

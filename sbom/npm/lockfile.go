@@ -15,8 +15,11 @@ import (
 // MaxLockfile bounds a lockfile's bytes; one of 20,000 packages has about 8 MB.
 const MaxLockfile = 64 << 20
 
-// maxPlace bounds a place, so that looking upwards from it ends soon.
-const maxPlace = 4096
+// Bounds of a place, so that looking upwards from it ends soon.
+const (
+	maxPlace = 4096
+	maxParts = 256
+)
 
 // lockfile is the JSON of package-lock.json (npm docs, "package-lock.json").
 type lockfile struct {
@@ -120,7 +123,7 @@ func parsePackageLock(data []byte, folders manifests) (*Project, error) {
 		return nil, err
 	}
 	p.Format.Version = strconv.Itoa(lock.LockfileVersion)
-	p.Gaps = gaps
+	p.Gaps = append(p.Gaps, gaps...)
 	if lock.LockfileVersion == 1 {
 		p.lackPeers("package-lock.json of version 1")
 		if len(gaps) > 0 && folders.files == nil {
@@ -194,6 +197,9 @@ func build(lock lockfile) (*Project, error) {
 func checkPlace(place string) error {
 	if len(place) > maxPlace {
 		return fmt.Errorf("place %.100q... is %d bytes long, at most %d are read", place, len(place), maxPlace)
+	}
+	if parts := strings.Count(place, "/"); parts > maxParts {
+		return fmt.Errorf("place %.100q... is %d folders deep, at most %d are read", place, parts, maxParts)
 	}
 	for part := range strings.SplitSeq(place, "/") {
 		if (part == "" && place != "") || part == "." {

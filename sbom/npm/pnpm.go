@@ -17,12 +17,12 @@ import (
 // package with one set of peers under packages; version 9 has what is fetched
 // there, once, and the entries with their dependencies under snapshots.
 type pnpmLock struct {
-	Version      string                   `yaml:"lockfileVersion"`
-	Importers    map[string]*pnpmImporter `yaml:"importers"`
-	pnpmImporter `yaml:",inline"`         // version 6 without workspaces
-	Packages     entries[pnpmPackage]     `yaml:"packages"`
-	Snapshots    entries[pnpmPackage]     `yaml:"snapshots"`
-	Patches      map[string]pnpmPatch     `yaml:"patchedDependencies"`
+	Version      string                `yaml:"lockfileVersion"`
+	Importers    entries[pnpmImporter] `yaml:"importers"`
+	pnpmImporter `yaml:",inline"`      // version 6 without workspaces
+	Packages     entries[pnpmPackage]  `yaml:"packages"`
+	Snapshots    entries[pnpmPackage]  `yaml:"snapshots"`
+	Patches      entries[pnpmPatch]    `yaml:"patchedDependencies"`
 }
 
 // pnpmImporter is the project, or a workspace.
@@ -37,25 +37,32 @@ type pnpmRequirement struct {
 	Version   string `yaml:"version"`
 }
 
+type pnpmResolution struct {
+	Integrity string `yaml:"integrity"`
+	Tarball   string `yaml:"tarball"`
+	Type      string `yaml:"type"`
+	Repo      string `yaml:"repo"`
+	Commit    string `yaml:"commit"`
+	Directory string `yaml:"directory"`
+}
+
+func (r *pnpmResolution) UnmarshalYAML(n *yaml.Node) error {
+	type plain pnpmResolution
+	return decodeStruct(n, (*plain)(r))
+}
+
 type pnpmPackage struct {
-	Resolution struct {
-		Integrity string `yaml:"integrity"`
-		Tarball   string `yaml:"tarball"`
-		Type      string `yaml:"type"`
-		Repo      string `yaml:"repo"`
-		Commit    string `yaml:"commit"`
-		Directory string `yaml:"directory"`
-	} `yaml:"resolution"`
-	Name                 string    `yaml:"name"`
-	Version              string    `yaml:"version"`
-	Engines              textMap   `yaml:"engines"`
-	Deprecated           yaml.Node `yaml:"deprecated"`
-	RequiresBuild        bool      `yaml:"requiresBuild"`
-	BundledDependencies  yaml.Node `yaml:"bundledDependencies"`
-	PeerDependencies     textMap   `yaml:"peerDependencies"`
-	PeerDependenciesMeta berryMeta `yaml:"peerDependenciesMeta"`
-	Dependencies         textMap   `yaml:"dependencies"`
-	OptionalDependencies textMap   `yaml:"optionalDependencies"`
+	Resolution           pnpmResolution `yaml:"resolution"`
+	Name                 string         `yaml:"name"`
+	Version              string         `yaml:"version"`
+	Engines              textMap        `yaml:"engines"`
+	Deprecated           yaml.Node      `yaml:"deprecated"`
+	RequiresBuild        bool           `yaml:"requiresBuild"`
+	BundledDependencies  yaml.Node      `yaml:"bundledDependencies"`
+	PeerDependencies     textMap        `yaml:"peerDependencies"`
+	PeerDependenciesMeta berryMeta      `yaml:"peerDependenciesMeta"`
+	Dependencies         textMap        `yaml:"dependencies"`
+	OptionalDependencies textMap        `yaml:"optionalDependencies"`
 }
 
 // pnpmPatch is {hash, path}, or the hash alone.
@@ -84,7 +91,7 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	major, _, _ := strings.Cut(lock.Version, ".")
+	major := lock.major()
 	if major != "6" && major != "9" {
 		return nil, fmt.Errorf("reading lockfile: expected lockfileVersion 6 or 9, found %q; pnpm install --lockfile-only of pnpm 8 writes 6, of 9 and later 9", lock.Version)
 	}
@@ -109,13 +116,13 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 		}
 		fetched := e
 		if major == "9" {
-			fetched = lock.Packages[withoutPeers(key)]
+			fetched = lock.Packages[lock.withoutPeers(key)]
 			e.PeerDependencies, e.PeerDependenciesMeta = fetched.PeerDependencies, fetched.PeerDependenciesMeta
 		}
-		p.keys[key] = p.add(describePNPM(key, fetched, lock.Patches))
+		p.keys[key] = p.add(describePNPM(key, lock.withoutPeers(key), fetched, lock.Patches))
 	}
 	if len(lock.Importers) == 0 {
-		lock.Importers = map[string]*pnpmImporter{".": &lock.pnpmImporter}
+		lock.Importers = entries[pnpmImporter]{".": &lock.pnpmImporter}
 	}
 	for _, place := range sortedKeys(lock.Importers) {
 		p.addFolder(folderPlace(place), "")
@@ -137,7 +144,7 @@ func (lock *pnpmLock) check(major string) error {
 	}
 	seen := make(map[string]bool, len(lock.Packages))
 	for _, key := range sortedKeys(lock.Snapshots) {
-		bare := withoutPeers(key)
+		bare := lock.withoutPeers(key)
 		if seen[bare] = true; lock.Packages[bare] == nil {
 			return fmt.Errorf("reading lockfile: snapshot %.200q has no entry %.200q in packages", WithoutUsers(key), WithoutUsers(bare))
 		}
@@ -150,10 +157,26 @@ func (lock *pnpmLock) check(major string) error {
 	return nil
 }
 
-// withoutPeers cuts the sets of peers off a key.
-func withoutPeers(key string) string {
+// withoutPeers cuts the sets of peers off a key, which follow in parentheses. An
+// address may have some of its own: then the package tells where it ends.
+func (lock *pnpmLock) withoutPeers(key string) string {
+	if lock.Packages[key] != nil {
+		if bare, _, _ := strings.Cut(key, "("); lock.major() == "9" || bare == key {
+			return key
+		}
+	}
+	for at := range key {
+		if key[at] == '(' && lock.major() == "9" && lock.Packages[key[:at]] != nil {
+			return key[:at]
+		}
+	}
 	bare, _, _ := strings.Cut(key, "(")
 	return bare
+}
+
+func (lock *pnpmLock) major() string {
+	major, _, _ := strings.Cut(lock.Version, ".")
+	return major
 }
 
 // decodePNPM reads the last document: pnpm 11 and later may write one before it,
@@ -186,8 +209,8 @@ func folderPlace(place string) string {
 // describePNPM describes an entry. Its key is NAME@VERSION, in version 6 with a slash before
 // it, or something else where it is from no registry; sets of peers follow in
 // parentheses.
-func describePNPM(key string, e *pnpmPackage, patches map[string]pnpmPatch) Package {
-	bare, suffix, _ := strings.Cut(key, "(")
+func describePNPM(key, bare string, e *pnpmPackage, patches entries[pnpmPatch]) Package {
+	suffix := strings.TrimPrefix(key, bare)
 	bare = strings.TrimPrefix(bare, "/")
 	name, version, _ := cutSpec(bare)
 	pkg := Package{Place: key, Name: name, Version: version, Integrity: e.Resolution.Integrity, HasInstallScript: e.RequiresBuild}
@@ -218,12 +241,12 @@ func describePNPM(key string, e *pnpmPackage, patches map[string]pnpmPatch) Pack
 		pkg.Source = SourceRegistry
 	}
 	if strings.Contains(suffix, "patch_hash=") {
-		pkg.Patch = patches[bare].Path
-		if pkg.Patch == "" {
-			pkg.Patch = patches[pkg.Name].Path
-		}
-		if pkg.Patch == "" {
-			pkg.Patch = "a patch whose file the lockfile does not name"
+		pkg.Patch = "a patch whose file the lockfile does not name"
+		for _, name := range []string{bare, pkg.Name} {
+			if patch := patches[name]; patch != nil && patch.Path != "" {
+				pkg.Patch = patch.Path
+				break
+			}
 		}
 	}
 	pkg.TarballHolds = bundledNames(e.BundledDependencies)
@@ -270,7 +293,7 @@ func (p *pnpm) connectEntry(from int, e *pnpmPackage) {
 	requirements(e.Dependencies, e.OptionalDependencies, nil, func(name, version string, kind EdgeKind) {
 		edge := Edge{Name: name, Spec: version, Kind: kind}
 		if spec, ok := e.PeerDependencies[name]; ok {
-			edge.Kind, edge.Spec, edge.Optional = EdgePeer, spec, e.PeerDependenciesMeta[name].Optional
+			edge.Kind, edge.Spec, edge.Optional = EdgePeer, spec, mayLack(e.PeerDependenciesMeta, name)
 		}
 		if link, ok := strings.CutPrefix(version, "link:"); ok {
 			edge.To = p.addLinked(folderPlace(link), name)

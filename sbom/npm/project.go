@@ -52,6 +52,8 @@ type Package struct {
 	Inlined   string     // NAME@VERSION of the package whose own build has put it into its files
 	Installed *Installed // what lies in node_modules; nil: not looked at, or not there
 
+	added bool // it is installed, and not in the lockfile
+
 	Edges        []Edge // sorted by name
 	EdgesUnknown string // why not all edges are known; "": they are
 }

@@ -35,9 +35,8 @@ func newWorkspaces(raw jsontext.Value) workspaces {
 	for _, pattern := range list {
 		negated := strings.HasPrefix(pattern, "!")
 		clean := path.Clean(strings.Trim(strings.TrimPrefix(pattern, "!"), "/"))
-		// Of the shell's patterns, those with parentheses are not read; of alternatives
-		// in alternatives, matching takes long.
-		if strings.Contains(clean, "(") || strings.Count(clean, "{") > 8 || !fs.ValidPath(clean) || !doublestar.ValidatePattern(clean) {
+		// Of the shell's patterns, those with parentheses are not read.
+		if strings.Contains(clean, "(") || !quick(clean) || !fs.ValidPath(clean) || !doublestar.ValidatePattern(clean) {
 			w.unread = append(w.unread, pattern)
 			continue
 		}
@@ -47,6 +46,18 @@ func newWorkspaces(raw jsontext.Value) workspaces {
 		w.patterns = append(w.patterns, clean)
 	}
 	return w
+}
+
+// quick says whether matching a pattern ends soon: each group of alternatives, and
+// each **, multiplies the ways to try.
+func quick(pattern string) bool {
+	ways := 1
+	for range strings.Count(pattern, "{") {
+		if ways *= strings.Count(pattern, ",") + 1; ways > 1000 {
+			return false
+		}
+	}
+	return strings.Count(pattern, "**") <= 4 && strings.Count(pattern, "*") <= 16
 }
 
 // match says whether a folder is one of the project's.
@@ -139,15 +150,31 @@ func skip(e fs.DirEntry) error {
 	return nil
 }
 
+// installAlways makes of an edge to a workspace, which may be for development only,
+// one that no option leaves out: package managers install workspaces in any case.
+func (e *Edge) installAlways() {
+	if e.Kind != EdgeProd {
+		e.Kind, e.Optional = EdgeWorkspace, false
+	}
+}
+
 // connectWorkspaces makes the project depend on its workspaces, which are installed
 // with it though nothing need require them. Where a lockfile holds all that is
 // required, so is a linked folder that nothing else requires: its pattern may be in
 // a form that is not read.
 func (p *Project) connectWorkspaces(w workspaces, locked bool) {
 	root := &p.Packages[0]
+	for _, pattern := range w.unread {
+		if locked {
+			p.Gaps = append(p.Gaps, fmt.Sprintf("which folders are workspaces by the pattern %.100q: it leads out of the project, or is written in a way that is not read", pattern))
+		}
+	}
 	have := map[int]bool{}
-	for _, e := range root.Edges {
+	for i, e := range root.Edges {
 		have[e.To] = true
+		if to := p.Packages[e.To].Place; !inNodeModules(to) && w.match(to) {
+			root.Edges[i].installAlways()
+		}
 	}
 	required := map[int]bool{}
 	for _, pkg := range p.Packages {

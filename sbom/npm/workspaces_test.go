@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"plimsoll.example/sbom/npm"
 )
@@ -55,6 +56,7 @@ func TestWorkspacePatterns(t *testing.T) {
 		{`["apps/*","gone/*"]`, []string{"apps/e"}, `"gone/*" names: no folder with a package.json is there`},
 		{`["apps/*","packages/!(a)"]`, []string{"apps/e"}, `"packages/!(a)" names: it leads out of the project, or is written in a way that is not read`},
 		{`["apps/*","../x/*"]`, []string{"apps/e"}, `"../x/*" names: it leads out`},
+		{`["apps/*","{a,a,a,a,a,a,a,a,a,a}{a,a,a,a,a,a,a,a,a,a}{a,a,a,a,a,a,a,a,a,a}x"]`, []string{"apps/e"}, "is written in a way that is not read"},
 		{`["apps/*","packages/[a"]`, []string{"apps/e"}, `"packages/[a" names`},
 	} {
 		files := workspaceTree(c.patterns, folders...)
@@ -125,5 +127,60 @@ func TestOtherName(t *testing.T) {
 		"package-lock.json": `{"name":"old","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"old","version":"1.0.0"}}}`})
 	if len(p.Drift) != 1 || p.Drift[0].String() != `other package: at "package.json", expected old, found new` {
 		t.Errorf("found %v", p.Drift)
+	}
+}
+
+// TestWorkspaceForDevelopment: a workspace that the project also requires for
+// development is installed in any case, and so is what it requires.
+func TestWorkspaceForDevelopment(t *testing.T) {
+	for lockfile, text := range map[string]string{
+		"package-lock.json": `{"lockfileVersion":3,"packages":{"":{"name":"r","workspaces":["packages/*"],"devDependencies":{"ws":"*"}},
+			"packages/ws":{"version":"1.0.0","dependencies":{"foo":"1"}},"node_modules/ws":{"resolved":"packages/ws","link":true},"node_modules/foo":{"version":"1.0.0"}}}`,
+		"pnpm-lock.yaml": "lockfileVersion: '6.0'\nimporters:\n  .:\n    devDependencies:\n      ws:\n        specifier: 'workspace:*'\n        version: link:packages/ws\n  packages/ws:\n    dependencies:\n      foo:\n        specifier: '1'\n        version: 1.0.0\npackages:\n  /foo@1.0.0:\n    resolution: {integrity: sha512-AA==}\n    dev: false\n",
+		"yarn.lock":      "# yarn lockfile v1\nfoo@1:\n  version \"1.0.0\"\n",
+		"bun.lock":       `{"lockfileVersion":1,"workspaces":{"":{"name":"r","devDependencies":{"ws":"workspace:*"}},"packages/ws":{"name":"ws","version":"1.0.0","dependencies":{"foo":"1"}}},"packages":{"ws":["ws@workspace:packages/ws"],"foo":["foo@1.0.0","",{},"sha512-AA=="]}}`,
+	} {
+		files := map[string]string{lockfile: text,
+			"package.json":             `{"name":"r","workspaces":["packages/*"],"devDependencies":{"ws":"*"}}`,
+			"packages/ws/package.json": `{"name":"ws","version":"1.0.0","dependencies":{"foo":"1"}}`}
+		p := readFiles(t, lockfile, files)
+		if foo, ws := byName(t, p, "foo"), byName(t, p, "ws"); foo.Dev || ws.Dev {
+			t.Errorf("%s: foo and ws are for development: %v, %v", lockfile, foo.Dev, ws.Dev)
+		}
+		all := fstest.MapFS{}
+		for name, text := range files {
+			all[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		p, err := npm.Read(t.Context(), all, lockfile, npm.Options{Omit: []string{"dev"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		byName(t, p, "foo")
+		byName(t, p, "ws")
+	}
+}
+
+// TestPNPMParentheses: a path may have parentheses, as sets of peers do.
+func TestPNPMParentheses(t *testing.T) {
+	p, err := npm.ParseLockfile("pnpm-lock.yaml", []byte("lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      t:\n        specifier: file:t(1).tgz\n        version: file:t(1).tgz(p@1.0.0)\npackages:\n  t@file:t(1).tgz:\n    resolution: {tarball: 'file:t(1).tgz'}\n    version: 1.0.0\n  p@1.0.0:\n    resolution: {integrity: sha512-AA==}\nsnapshots:\n  t@file:t(1).tgz(p@1.0.0):\n    dependencies:\n      p: 1.0.0\n  p@1.0.0: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tgz := byName(t, p, "t"); tgz.Version != "1.0.0" || len(tgz.Edges) != 1 {
+		t.Errorf("found %+v", tgz)
+	}
+}
+
+// TestBunDetails: the address of another registry, and the patch of a package that
+// is from none, are kept.
+func TestBunDetails(t *testing.T) {
+	p, err := npm.ParseLockfile("bun.lock", []byte(`{"lockfileVersion":1,"workspaces":{"":{"name":"r","dependencies":{"foo":"1","g":"github:o/g"}}},
+		"packages":{"foo":["foo@1.0.0","https://registry.example/foo/-/foo-1.0.0.tgz",{},"sha512-AA=="],"g":["g@github:o/g#abc",{},"o-g-abc"]},
+		"patchedDependencies":{"g@github:o/g#abc":"patches/g.patch"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if foo, g := byName(t, p, "foo"), byName(t, p, "g"); foo.Resolved != "https://registry.example/foo/-/foo-1.0.0.tgz" || g.Patch != "patches/g.patch" || foo.Patch != "" {
+		t.Errorf("found %+v and %+v", foo, g)
 	}
 }

@@ -26,7 +26,11 @@ func decodeYAML(decoder *yaml.Decoder, v any) error {
 			return fmt.Errorf("reading lockfile: line %d: the alias *%.100s: package managers write none", n.Line, n.Value)
 		}
 	}
-	if err := document.Decode(v); err != nil {
+	decode := document.Decode
+	if _, long := v.(yaml.Unmarshaler); !long && len(document.Content) == 1 {
+		decode = func(v any) error { return decodeStruct(document.Content[0], v) }
+	}
+	if err := decode(v); err != nil {
 		return fmt.Errorf("reading lockfile: %w", err)
 	}
 	return nil
@@ -57,12 +61,23 @@ func (m *entries[V]) UnmarshalYAML(n *yaml.Node) error {
 			continue
 		}
 		v := new(V)
-		if err := value.Decode(v); err != nil {
+		if err := decodeStruct(value, v); err != nil {
 			return err
 		}
 		(*m)[key.Value] = v
 	}
 	return nil
+}
+
+// maxMembers bounds the members of what is decoded into a struct: the library
+// compares each name with each other one.
+const maxMembers = 1000
+
+func decodeStruct(n *yaml.Node, v any) error {
+	if n.Kind == yaml.MappingNode && len(n.Content) > 2*maxMembers {
+		return fmt.Errorf("line %d: %d members, at most %d are read there", n.Line, len(n.Content)/2, maxMembers)
+	}
+	return n.Decode(v)
 }
 
 // textMap is a YAML mapping of text to text, with the same care.

@@ -1,7 +1,6 @@
 package attest
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -10,8 +9,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -77,18 +74,6 @@ func GenerateKey(algorithm string) (*Key, error) {
 		return nil, fmt.Errorf("generating key: %w", err)
 	}
 	return newKey(private)
-}
-
-// Algorithm says what kind of key it is, as [KeyAlgorithms] do; RSA keys of other
-// lengths are rsa-BITS.
-func (k *Key) Algorithm() string {
-	switch public := k.Public().(type) {
-	case *ecdsa.PublicKey:
-		return "ecdsa-p" + strings.TrimPrefix(public.Curve.Params().Name, "P-")
-	case *rsa.PublicKey:
-		return fmt.Sprintf("rsa-%d", public.N.BitLen())
-	}
-	return "ed25519"
 }
 
 // ParseKey reads a private key from PEM: PKCS#8 (plain, encrypted), SEC1, or
@@ -173,64 +158,23 @@ func CheckPublicKey(public crypto.PublicKey) error {
 	return fmt.Errorf("expected an ECDSA, Ed25519 or RSA key, found %T", public)
 }
 
-// ParsePublicKey reads one public key (PKIX) from PEM and refuses anything
-// before or after it.
-func ParsePublicKey(data []byte) (crypto.PublicKey, error) {
-	data = bytes.TrimSpace(data)
-	block, rest := pem.Decode(data)
-	if block == nil || block.Type != pemPublic {
-		found := "no PEM"
-		if block != nil {
-			found = fmt.Sprintf("%q", clip(block.Type))
-		}
-		return nil, fmt.Errorf("expected a PEM block %q, found %s", pemPublic, found)
-	}
-	// A second key that is dropped without a word would be missed one day.
-	if len(bytes.TrimSpace(rest)) > 0 || !bytes.HasPrefix(data, []byte("-----BEGIN ")) {
-		return nil, errors.New("expected one public key and nothing before or after it")
-	}
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading public key: %w", err)
-	}
-	if err := CheckPublicKey(public); err != nil {
-		return nil, err
-	}
-	return public, nil
-}
-
 // Public returns the public half.
 func (k *Key) Public() crypto.PublicKey { return k.signer.Public() }
 
-// ID names the key for people: "SHA256:" and the hexadecimal SHA-256 of its
-// public half's PKIX DER.
+// PublicHalf returns the public half with its names.
+func (k *Key) PublicHalf() *PublicKey { return &PublicKey{k.signer.Public(), k.der} }
+
+// ID is [PublicKey.ID].
 func (k *Key) ID() string { return keyID(k.der) }
 
-// KeyID is [Key.ID] for a public key.
-func KeyID(public crypto.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "", fmt.Errorf("encoding public key: %w", err)
-	}
-	return keyID(der), nil
-}
+// Hint is [PublicKey.Hint].
+func (k *Key) Hint() string { return k.PublicHalf().Hint() }
 
-func keyID(der []byte) string {
-	sum := sha256.Sum256(der)
-	return "SHA256:" + hex.EncodeToString(sum[:])
-}
-
-// Hint names the key in a bundle: the base64 of the SHA-256 of its public
-// half's PKIX DER.
-func (k *Key) Hint() string {
-	sum := sha256.Sum256(k.der)
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
+// Algorithm is [PublicKey.Algorithm].
+func (k *Key) Algorithm() string { return k.PublicHalf().Algorithm() }
 
 // PublicPEM returns the public half as PEM.
-func (k *Key) PublicPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: k.der})
-}
+func (k *Key) PublicPEM() []byte { return k.PublicHalf().PEM() }
 
 // PrivatePEM returns the key as PKCS#8 PEM, or, with a passphrase, in Sigstore's
 // encrypted form.

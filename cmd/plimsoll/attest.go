@@ -45,7 +45,7 @@ func runAttest(ctx context.Context, io stdio, args []string) error {
 	flags := newFlags(io, "attest", attestHelp)
 	f.claimFlags.add(flags)
 	flags.StringArrayVar(&f.keys, "key", nil, "sign with the private key in this file; several sign several bundles (required)")
-	flags.StringArrayVar(&f.passphraseFiles, "passphrase-file", nil, "the key's passphrase: the first line of this file; for several keys one each, in their order")
+	flags.StringArrayVar(&f.passphraseFiles, "passphrase-file", nil, passphraseUsage+"; for several keys one each, in their order")
 	flags.StringVar(&f.name, "name", "", "the subject's name, instead of the file's")
 	flags.StringVarP(&f.output, "output", "o", "", "append to this file instead of ARTIFACT.sigstore.jsonl")
 	flags.BoolVar(&f.split, "split", false, "write ARTIFACT.TYPE.sigstore.json instead, one bundle a file, for tools that read no JSON lines")

@@ -2,30 +2,34 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
-
-	"golang.org/x/term"
 
 	"plimsoll.example/attest"
 )
 
 const keyHelp = `Usage: plimsoll key generate [-o FILE] [--algorithm NAME] [--passphrase-file FILE | --no-passphrase]
+       plimsoll key show FILE [--passphrase-file FILE]
+       plimsoll key import FILE -o NEW [--passphrase-file FILE] [--new-passphrase-file FILE | --no-passphrase]
 
-Makes a key, ECDSA P-256 unless --algorithm says another: FILE holds the private key (mode 0600), FILE.pub the
-public one. With a passphrase the private key is encrypted in Sigstore's form,
-which cosign reads too. On a terminal the passphrase is asked for; elsewhere it
-comes from --passphrase-file, and without one the key is not encrypted, which is
-said. An existing file is never overwritten.
+generate makes a key, ECDSA P-256 unless --algorithm says another: FILE holds the
+private key (mode 0600), FILE.pub the public one. With a passphrase the private key
+is encrypted in Sigstore's form, which cosign reads too. On a terminal the passphrase
+is asked for; elsewhere it comes from --passphrase-file, and without one the key is
+not encrypted, which is said. An existing file is never overwritten.
+
+show tells the names of a private or public key, its kind, and its public half.
+
+import reads a private key that another tool made (PEM: SEC1, PKCS#8 plain or
+encrypted, cosign's) and writes it as generate does.
 
 Examples:
   plimsoll key generate -o release.pem
   plimsoll key generate -o ci.pem --passphrase-file passphrase
+  plimsoll key show release.pem.pub
+  plimsoll key import cosign.key -o release.pem --passphrase-file old --new-passphrase-file new
 `
 
 // defaultKeyFile is where key generate writes without -o.
@@ -34,170 +38,151 @@ const defaultKeyFile = "key.pem"
 // maxKeyFile bounds key and passphrase files.
 const maxKeyFile = 64 << 10
 
+// passphraseUsage tells what --passphrase-file takes, for every command.
+const passphraseUsage = "the key's passphrase: the first line of this file, or of descriptor N for fd:N"
+
 func runKey(_ context.Context, io stdio, args []string) error {
+	word := ""
+	if len(args) > 0 {
+		word = args[0]
+	}
+	switch word {
+	case "generate":
+		return runKeyGenerate(io, args[1:])
+	case "show":
+		return runKeyShow(io, args[1:])
+	case "import":
+		return runKeyImport(io, args[1:])
+	}
 	flags := newFlags(io, "key", keyHelp)
-	out := flags.StringP("output", "o", defaultKeyFile, "the private key's file; the public key goes to FILE.pub")
-	passphraseFile := flags.String("passphrase-file", "", "read the passphrase from this file, to the end of its first line")
-	none := flags.Bool("no-passphrase", false, "do not encrypt the private key, and do not ask")
-	algorithm := flags.String("algorithm", attest.DefaultKeyAlgorithm, strings.Join(attest.KeyAlgorithms(), ", "))
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	return usagef("key: expected the word generate, show or import, found %q", word)
+}
+
+// newKeyFlags say how a private key is written.
+type newKeyFlags struct {
+	out, passphraseFile string
+	plain               bool
+}
+
+func (f newKeyFlags) check(command, passphraseFlag string) error {
 	switch {
-	case !slices.Contains(attest.KeyAlgorithms(), *algorithm):
-		return usagef("key generate: --algorithm: expected one of %s, found %q", strings.Join(attest.KeyAlgorithms(), ", "), *algorithm)
-	case flags.NArg() != 1 || flags.Arg(0) != "generate":
-		return usagef("key: expected the word generate, found %q", strings.Join(flags.Args(), " "))
-	case *out == "":
-		return usagef("key generate: --output: expected a file name")
-	case *none && *passphraseFile != "":
-		return usagef("key generate: --no-passphrase and --passphrase-file contradict each other")
+	case f.out == "":
+		return usagef("key %s: --output: expected a file name", command)
+	case f.plain && f.passphraseFile != "":
+		return usagef("key %s: --no-passphrase and --%s contradict each other", command, passphraseFlag)
 	}
+	return nil
+}
+
+// write writes a key with the passphrase that the flags or the terminal give.
+func (f newKeyFlags) write(io stdio, key *attest.Key) error {
 	var passphrase []byte
 	var err error
 	switch {
-	case *passphraseFile != "":
-		passphrase, err = readPassphrase(*passphraseFile)
-	case !*none && isTerminal(io):
+	case f.passphraseFile != "":
+		passphrase, err = readPassphrase(f.passphraseFile)
+	case !f.plain && isTerminal(io):
 		passphrase, err = askNewPassphrase(io)
 	}
 	if err != nil {
 		return err
 	}
 	if len(passphrase) == 0 {
-		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; --passphrase-file FILE encrypts it\n")
+		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; a passphrase file encrypts it\n")
+	}
+	if err := writeKey(key, f.out, passphrase); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(io.out, "key %s\nprivate %s\npublic  %s.pub\n", key.ID(), printable(f.out), printable(f.out))
+	return err
+}
+
+func runKeyGenerate(io stdio, args []string) error {
+	var f newKeyFlags
+	flags := newFlags(io, "key generate", keyHelp)
+	flags.StringVarP(&f.out, "output", "o", defaultKeyFile, "the private key's file; the public key goes to FILE.pub")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", passphraseUsage)
+	flags.BoolVar(&f.plain, "no-passphrase", false, "do not encrypt the private key, and do not ask")
+	algorithm := flags.String("algorithm", attest.DefaultKeyAlgorithm, strings.Join(attest.KeyAlgorithms(), ", "))
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() != 0:
+		return usagef("key generate: expected no argument, found %q", flags.Arg(0)).withHint("-o FILE names the file")
+	case !slices.Contains(attest.KeyAlgorithms(), *algorithm):
+		return usagef("key generate: --algorithm: expected one of %s, found %q", strings.Join(attest.KeyAlgorithms(), ", "), *algorithm)
+	}
+	if err := f.check("generate", "passphrase-file"); err != nil {
+		return err
 	}
 	key, err := attest.GenerateKey(*algorithm)
 	if err != nil {
 		return err
 	}
-	if err := writeKey(key, *out, passphrase); err != nil {
+	return f.write(io, key)
+}
+
+func runKeyImport(io stdio, args []string) error {
+	var f newKeyFlags
+	flags := newFlags(io, "key import", keyHelp)
+	flags.StringVarP(&f.out, "output", "o", "", "the private key's new file; the public key goes to FILE.pub (required)")
+	old := flags.String("passphrase-file", "", passphraseUsage)
+	flags.StringVar(&f.passphraseFile, "new-passphrase-file", "", "encrypt the new file with the first line of this file, or of descriptor N for fd:N")
+	flags.BoolVar(&f.plain, "no-passphrase", false, "do not encrypt the new file, and do not ask")
+	if err := parse(flags, args); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(io.out, "key %s\nprivate %s\npublic  %s.pub\n", key.ID(), printable(*out), printable(*out))
+	if flags.NArg() != 1 {
+		return usagef("key import: expected one FILE, found %d", flags.NArg())
+	}
+	if err := f.check("import", "new-passphrase-file"); err != nil {
+		return err
+	}
+	key, err := loadKey(io, flags.Arg(0), *old)
+	if err != nil {
+		return err
+	}
+	return f.write(io, key)
+}
+
+func runKeyShow(io stdio, args []string) error {
+	flags := newFlags(io, "key show", keyHelp)
+	passphraseFile := flags.String("passphrase-file", "", passphraseUsage)
+	var format string
+	addFormat(flags, &format)
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return usagef("key show: expected one FILE, found %d", flags.NArg())
+	}
+	data, err := readBounded(flags.Arg(0), maxKeyFile)
+	if err != nil {
+		return failed(fmt.Errorf("reading key: %w", err))
+	}
+	key, err := attest.ParsePublicHalf(data)
+	if err != nil {
+		private, err := loadKey(io, flags.Arg(0), *passphraseFile)
+		if err != nil {
+			return err
+		}
+		key = private.PublicHalf()
+	}
+	if format == "json" {
+		encoder := json.NewEncoder(io.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(struct {
+			Schema    string `json:"schema"`
+			ID        string `json:"id"`
+			Hint      string `json:"hint"`
+			Algorithm string `json:"algorithm"`
+			PublicPEM string `json:"publicPEM"`
+		}{"https://plimsoll.example/schema/key/v1", key.ID(), key.Hint(), key.Algorithm(), string(key.PEM())})
+	}
+	_, err = fmt.Fprintf(io.out, "key       %s\nalgorithm %s\nhint      %s\n%s", key.ID(), key.Algorithm(), key.Hint(), key.PEM())
 	return err
 }
-
-// writeKey writes a new key and its public half, and overwrites neither.
-func writeKey(key *attest.Key, file string, passphrase []byte) error {
-	for _, f := range []string{file, file + ".pub"} {
-		if _, err := os.Lstat(f); err == nil {
-			return failed(fmt.Errorf("writing key: %q is there already", f)).withHint("a key that is overwritten is lost; name another file")
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return failed(fmt.Errorf("writing key: %w", err)).withHint("check that the folder is there and may be written to")
-		}
-	}
-	private, err := key.PrivatePEM(passphrase)
-	if err != nil {
-		return err
-	}
-	staged, err := attest.Stage(file, private, 0o600)
-	if err != nil {
-		return failed(err).withHint("check that the folder is there and may be written to")
-	}
-	// The private key first, and never over another one: a key that is lost
-	// cannot be made again.
-	if err := staged.CommitNew(); err != nil {
-		return failed(err).withHint("a key that is overwritten is lost; name another file")
-	}
-	if err := attest.WriteFile(file+".pub", key.PublicPEM(), 0o644); err != nil {
-		os.Remove(file)
-		return failed(err).withHint("check that the folder may be written to; nothing was written")
-	}
-	return nil
-}
-
-// loadKey reads a private key. The passphrase comes from a file or the terminal.
-func loadKey(io stdio, file, passphraseFile string) (*attest.Key, error) {
-	data, err := readBounded(file, maxKeyFile)
-	if err != nil {
-		return nil, failed(fmt.Errorf("reading key: %w", err)).withHint("plimsoll key generate -o %s makes one", file)
-	}
-	var passphrase []byte
-	if passphraseFile != "" {
-		if passphrase, err = readPassphrase(passphraseFile); err != nil {
-			return nil, err
-		}
-	}
-	key, err := attest.ParseKey(data, passphrase)
-	if errors.Is(err, attest.ErrPassphrase) && passphraseFile == "" {
-		if passphrase, err = askPassphrase(io, "Passphrase of "+file+": "); err != nil {
-			return nil, err
-		}
-		key, err = attest.ParseKey(data, passphrase)
-	}
-	if errors.Is(err, attest.ErrPassphrase) {
-		return nil, usagef("key %q: %w", file, err).withHint("--passphrase-file FILE names the file that holds it")
-	}
-	if err != nil {
-		return nil, usagef("key %q: %w", file, err).withHint("openssl ecparam -genkey -name prime256v1 -noout, or plimsoll key generate, makes one that is read")
-	}
-	return key, nil
-}
-
-// readPassphrase reads the first line of a file.
-func readPassphrase(file string) ([]byte, error) {
-	data, err := readBounded(file, maxKeyFile)
-	if err != nil {
-		return nil, failed(fmt.Errorf("reading passphrase: %w", err))
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	line = strings.TrimSuffix(line, "\r")
-	if line == "" {
-		return nil, usagef("passphrase file %q: its first line is empty", file)
-	}
-	return []byte(line), nil
-}
-
-// isTerminal says whether somebody can be asked.
-func isTerminal(io stdio) bool {
-	f, ok := io.in.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-func askNewPassphrase(io stdio) ([]byte, error) {
-	first, err := askPassphrase(io, "Passphrase for the new key (empty: none): ")
-	if err != nil || len(first) == 0 {
-		return nil, err
-	}
-	again, err := askPassphrase(io, "The same once more: ")
-	if err != nil {
-		return nil, err
-	}
-	if string(first) != string(again) {
-		return nil, usagef("key generate: the two passphrases differ")
-	}
-	return first, nil
-}
-
-// askPassphrase asks on the terminal; without one it says which flag to use.
-func askPassphrase(io stdio, prompt string) ([]byte, error) {
-	if !isTerminal(io) {
-		return nil, usagef("the key is encrypted and standard input is no terminal to ask for its passphrase").
-			withHint("--passphrase-file FILE names the file that holds it")
-	}
-	fmt.Fprint(io.err, printable(prompt))
-	passphrase, err := term.ReadPassword(int(io.in.(*os.File).Fd()))
-	fmt.Fprintln(io.err)
-	if err != nil {
-		return nil, failed(fmt.Errorf("reading passphrase: %w", err))
-	}
-	return passphrase, nil
-}
-
-// readBounded reads a regular file of at most so many bytes.
-func readBounded(file string, most int64) ([]byte, error) {
-	f, err := attest.OpenRegular(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%q: %w of %d bytes", file, errTooBig, most)
-	}
-	return data, err
-}
-
-// errTooBig reports a file over its bound.
-var errTooBig = errors.New("it is over the bound")

@@ -47,7 +47,7 @@ func runRelease(ctx context.Context, io stdio, args []string) error {
 	flags := newFlags(io, "release", releaseHelp)
 	flags.StringVar(&f.key, "key", "", "sign with the private key in this file")
 	flags.BoolVar(&f.newKey, "new-key", false, "sign with a key kept in your configuration directory; make it if there is none")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "the key's passphrase: the first line of this file")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", passphraseUsage)
 	flags.StringVar(&f.sbom, "sbom", "", "the artifact's SBOM, instead of making one")
 	flags.StringVar(&f.source, "source", "", "make the SBOM from this folder")
 	flags.StringVar(&f.policy, "policy", "", "check the result by this policy; the default demands this key, these two statements and this digest")

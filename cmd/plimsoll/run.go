@@ -55,7 +55,7 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "record none of these files")
 	flags.StringArrayVar(&f.environment, "env", nil, "record this variable of the environment")
 	flags.StringVar(&f.key, "key", "", "sign with the private key in this file (required)")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", "the key's passphrase: the first line of this file")
+	flags.StringVar(&f.passphraseFile, "passphrase-file", "", passphraseUsage)
 	flags.StringVarP(&f.output, "output", "o", "", "write the link here instead of NAME.link.sigstore.json")
 	flags.BoolVar(&f.layoutLink, "layout-link", false, "write NAME.KEYID.link too, which in-toto's layouts read")
 	err := parse(flags, args)

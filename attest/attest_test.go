@@ -298,7 +298,7 @@ func TestProvenance(t *testing.T) {
 		`"resolvedDependencies":[{"uri":"git+https://github.com/acme/shop@refs/tags/v1","digest":{"gitCommit":"63107bd06d9e1f6136ff21aeda8cd62cbf0d433e"}}]},` +
 		`"runDetails":{"builder":{"id":"https://github.com/actions/runner/self-hosted"},` +
 		`"metadata":{"invocationId":"https://github.com/acme/shop/actions/runs/7/attempts/2"}}}`
-	b, err := attest.Provenance(func(k string) string { return github[k] })
+	b, err := attest.Provenance(func(k string) string { return github[k] }, attest.BuildDescription{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestProvenance(t *testing.T) {
 				return ""
 			}
 			return github[k]
-		})
+		}, attest.BuildDescription{})
 		optional := slices.Contains([]string{"GITHUB_RUN_ATTEMPT", "GITHUB_EVENT_NAME", "GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY_OWNER_ID", "RUNNER_ENVIRONMENT"}, name)
 		if optional && (err != nil || strings.Contains(string(b.Predicate), `""`)) {
 			t.Errorf("without %s: expected it left out, found %s, %v", name, b.Predicate, err)
@@ -323,7 +323,7 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("without %s: expected an error that names it, found %v", name, err)
 		}
 	}
-	local, err := attest.Provenance(func(string) string { return "" })
+	local, err := attest.Provenance(func(string) string { return "" }, attest.BuildDescription{})
 	if err != nil || !strings.Contains(string(local.Predicate), `"buildType":"https://plimsoll.example/buildtypes/local/v1"`) {
 		t.Errorf("a local build: %s, %v", local.Predicate, err)
 	}

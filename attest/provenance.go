@@ -4,7 +4,9 @@ package attest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -35,9 +37,70 @@ type Build struct {
 	Summary   string
 }
 
-// Provenance describes the build that the environment variables tell of, as
-// SLSA provenance v1: GitHub Actions, GitLab CI, or else a local build that
-// says of itself that it is one. getenv is os.Getenv or a stand-in.
+// A BuildDescription is what a caller says about a build beside, or instead of, what
+// the environment does.
+type BuildDescription struct {
+	BuildType    string            // with BuilderID: the platform is neither GitHub nor GitLab
+	BuilderID    string            // alone: instead of the one that the CI is given
+	Parameters   map[string]string // external ones
+	Source       string            // URI of the repository
+	Ref          string
+	Commit       string // of the source, 40 or 64 hexadecimal digits
+	Invocation   string // URI or id of the run
+	Started      time.Time
+	Finished     time.Time
+	Dependencies []Dependency // that the build resolved, as an SBOM names them
+}
+
+// check reports what of a description does not go together.
+func (d BuildDescription) check() error {
+	switch {
+	case d.BuildType != "" && d.BuilderID == "":
+		return errors.New("describing the build: a build type needs the builder's id")
+	case d.BuildType == "" && (len(d.Parameters) > 0 || d.Source != "" || d.Invocation != "" || !d.Started.IsZero() || !d.Finished.IsZero()):
+		return errors.New("describing the build: parameters, source, run and times go with a build type; of GitHub and GitLab their variables tell them")
+	case d.Source == "" && (d.Ref != "" || d.Commit != ""):
+		return errors.New("describing the build: a ref and a commit go with a source")
+	case d.Source != "" && d.Commit == "":
+		return errors.New("describing the build: a source needs its commit, else it names any state of it")
+	case !d.Finished.IsZero() && d.Finished.Before(d.Started):
+		return errors.New("describing the build: it finished before it started")
+	}
+	return nil
+}
+
+// predicate describes a build on a platform of which nothing else is known.
+func (d BuildDescription) predicate() (slsa.ProvenancePredicate, string) {
+	parameters := map[string]string{}
+	maps.Copy(parameters, d.Parameters)
+	p := slsa.ProvenancePredicate{
+		BuildDefinition: slsa.ProvenanceBuildDefinition{BuildType: d.BuildType, ExternalParameters: parameters},
+		RunDetails:      slsa.ProvenanceRunDetails{BuildMetadata: slsa.BuildMetadata{InvocationID: d.Invocation}},
+	}
+	if d.Source != "" {
+		source := slsa.ResourceDescriptor{URI: "git+" + strings.TrimPrefix(d.Source, "git+"), Digest: common.DigestSet{"gitCommit": d.Commit}}
+		if d.Ref != "" {
+			source.URI += "@" + d.Ref
+		}
+		p.BuildDefinition.ResolvedDependencies = []slsa.ResourceDescriptor{source}
+	}
+	metadata := &p.RunDetails.BuildMetadata
+	metadata.StartedOn, metadata.FinishedOn = unlessZero(d.Started), unlessZero(d.Finished)
+	return p, "a build on " + d.BuilderID
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// Provenance describes a build as SLSA provenance v1: the one that the environment
+// variables tell of, by GitHub Actions or GitLab CI; on another platform, as the
+// caller describes it; or else a local build that says of itself that it is one.
+// getenv is os.Getenv or a stand-in.
 //
 // The description is written in the job itself and is as honest as that job: a
 // verifier must give it level 1 at most unless the signer is isolated from it
@@ -46,11 +109,16 @@ type Build struct {
 // A CI that announces itself but does not say which source, commit and workflow it
 // builds is an error that names the variables; what else it leaves out is left
 // out here.
-func Provenance(getenv func(string) string) (Build, error) {
+func Provenance(getenv func(string) string, d BuildDescription) (Build, error) {
+	if err := d.check(); err != nil {
+		return Build{}, err
+	}
 	env := &environment{get: getenv}
 	var predicate slsa.ProvenancePredicate
 	var summary string
 	switch {
+	case d.BuildType != "":
+		predicate, summary = d.predicate()
 	case getenv("GITHUB_ACTIONS") == "true":
 		predicate, summary = env.github()
 	case getenv("GITLAB_CI") == "true":
@@ -60,6 +128,13 @@ func Provenance(getenv func(string) string) (Build, error) {
 	}
 	if len(env.missing) > 0 {
 		return Build{}, fmt.Errorf("describing the build: the CI's environment lacks %s", strings.Join(env.missing, ", "))
+	}
+	if d.BuilderID != "" {
+		predicate.RunDetails.Builder.ID = d.BuilderID
+	}
+	for _, dependency := range d.Dependencies {
+		predicate.BuildDefinition.ResolvedDependencies = append(predicate.BuildDefinition.ResolvedDependencies,
+			slsa.ResourceDescriptor{URI: dependency.PURL, Digest: common.DigestSet(dependency.Digest)})
 	}
 	raw, err := json.Marshal(predicate)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,4 +124,94 @@ func (s spdx) describes() []string {
 		}
 	}
 	return digests
+}
+
+// A Dependency is a package that an SBOM names, with its digests.
+type Dependency struct {
+	PURL   string
+	Digest DigestSet
+}
+
+// Dependencies lists the packages in an SBOM that have a purl and a digest, by purl
+// and each once. What has no digest would name any bytes, and is left out.
+func (s SBOM) Dependencies() ([]Dependency, error) {
+	var found []Dependency
+	var err error
+	switch s.Type {
+	case TypeCycloneDX:
+		var doc struct {
+			Components []cycloneDXComponent `json:"components"`
+		}
+		err = jsonv2.Unmarshal(s.Predicate, &doc)
+		for _, c := range doc.Components {
+			found = c.dependencies(found)
+		}
+	case TypeSPDX2:
+		var doc struct {
+			Packages []spdxPackage `json:"packages"`
+		}
+		err = jsonv2.Unmarshal(s.Predicate, &doc)
+		for _, p := range doc.Packages {
+			found = p.dependencies(found)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the SBOM's packages: %w", JSONError(err))
+	}
+	slices.SortStableFunc(found, func(a, b Dependency) int { return strings.Compare(a.PURL, b.PURL) })
+	return slices.CompactFunc(found, func(a, b Dependency) bool { return a.PURL == b.PURL && maps.Equal(a.Digest, b.Digest) }), nil
+}
+
+type cycloneDXComponent struct {
+	PURL   string `json:"purl"`
+	Hashes []struct {
+		Alg     string `json:"alg"`
+		Content string `json:"content"`
+	} `json:"hashes"`
+	Components []cycloneDXComponent `json:"components"`
+}
+
+func (c cycloneDXComponent) dependencies(list []Dependency) []Dependency {
+	digests := DigestSet{}
+	for _, h := range c.Hashes {
+		digests.add(h.Alg, h.Content)
+	}
+	if c.PURL != "" && len(digests) > 0 {
+		list = append(list, Dependency{c.PURL, digests})
+	}
+	for _, inside := range c.Components {
+		list = inside.dependencies(list)
+	}
+	return list
+}
+
+type spdxPackage struct {
+	spdxElement
+	References []struct {
+		Type    string `json:"referenceType"`
+		Locator string `json:"referenceLocator"`
+	} `json:"externalRefs"`
+}
+
+func (p spdxPackage) dependencies(list []Dependency) []Dependency {
+	digests := DigestSet{}
+	for _, c := range p.Checksums {
+		digests.add(c.Algorithm, c.Value)
+	}
+	for _, r := range p.References {
+		if r.Type == "purl" && len(digests) > 0 {
+			list = append(list, Dependency{r.Locator, digests})
+		}
+	}
+	return list
+}
+
+// add adds a digest by the name that an SBOM gives its algorithm ("SHA-256",
+// "SHA256"), if it is one of these and well formed.
+func (d DigestSet) add(algorithm, value string) {
+	name := strings.ToLower(strings.ReplaceAll(algorithm, "-", ""))
+	one := DigestSet{name: strings.ToLower(value)}
+	if _, known := digestBytes[name]; known && one.Check() == nil {
+		d[name] = one[name]
+	}
 }

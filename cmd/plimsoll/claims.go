@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ type claim struct {
 	predicate     json.RawMessage
 	file          string   // that it came from
 	describes     []string // SHA-256 digests of what it is about; none: it does not say
+	document      *attest.SBOM
 }
 
 // claimFlags say what is to be said.
@@ -36,12 +36,14 @@ type claimFlags struct {
 	sbom, sbomProfile, vulns, vex, vsa, test, testURL, scanTime string
 	testConfig, predicates, types                               []string
 	provenance                                                  bool
+	build                                                       provenanceFlags
 }
 
 func (f *claimFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.sbom, "sbom", "", "attest this CycloneDX or SPDX document in JSON")
 	flags.StringVar(&f.sbomProfile, "sbom-profile", "", "sign the CycloneDX document only if it holds to this profile: "+strings.Join(sbom.Profiles(), ", "))
 	flags.BoolVar(&f.provenance, "provenance", false, "attest how the artifact was built")
+	f.build.add(flags)
 	flags.StringVar(&f.vulns, "vulns", "", "attest what a scanner found: the JSON report of OSV-Scanner, Grype or Trivy")
 	flags.StringVar(&f.scanTime, "scan-time", "", "when the scan was (RFC 3339), for reports that do not say")
 	flags.StringVar(&f.vex, "vex", "", "attest this OpenVEX document")
@@ -78,6 +80,8 @@ func (f *claimFlags) check() error {
 		return usagef("attest: --sbom-profile goes with --sbom")
 	case f.test == "" && (len(f.testConfig) > 0 || f.testURL != ""):
 		return usagef("attest: --test-config and --test-url go with --test")
+	case f.build.given() && !f.provenance:
+		return usagef("attest: --builder-id, --build-type and the like go with --provenance")
 	case f.scanTime != "" && f.vulns == "":
 		return usagef("attest: --scan-time goes with --vulns")
 	}
@@ -137,7 +141,7 @@ func (f *claimFlags) claims(io stdio) ([]claim, error) {
 		all = append(all, c)
 	}
 	if f.provenance {
-		c, err := provenanceClaim()
+		c, err := f.build.claim(documentIn(all))
 		if err != nil {
 			return nil, err
 		}
@@ -161,6 +165,16 @@ func (f *claimFlags) claims(io stdio) ([]claim, error) {
 	return all, nil
 }
 
+// documentIn finds the SBOM among claims.
+func documentIn(claims []claim) *attest.SBOM {
+	for _, c := range claims {
+		if c.document != nil {
+			return c.document
+		}
+	}
+	return nil
+}
+
 // document is a predicate as it stands in a file.
 func document(uri string) func(stdio, string, []byte) (claim, error) {
 	return func(_ stdio, file string, data []byte) (claim, error) {
@@ -180,7 +194,7 @@ func (f *claimFlags) sbomClaim(io stdio, file string, data []byte) (claim, error
 	if err != nil {
 		return claim{}, failed(fmt.Errorf("reading SBOM %q: %w", file, err)).withHint("plimsoll sbom PATH writes one")
 	}
-	c := claim{predicateType: s.Type, predicate: s.Predicate, file: file, describes: s.Describes}
+	c := claim{predicateType: s.Type, predicate: s.Predicate, file: file, describes: s.Describes, document: &s}
 	if s.Type != attest.TypeCycloneDX {
 		if f.sbomProfile != "" {
 			return claim{}, usagef("attest: --sbom-profile: SBOM %q is no CycloneDX document, which profiles are about", file)
@@ -249,14 +263,6 @@ func (f *claimFlags) testClaim(_ stdio, file string, data []byte) (claim, error)
 	}
 	summary := fmt.Sprintf("%d passed, %d failed, %d skipped", counts.Passed, counts.Failed, counts.Skipped)
 	return claim{predicateType: attest.TypeTestResult, predicate: predicate, file: file, summary: summary}, nil
-}
-
-func provenanceClaim() (claim, error) {
-	build, err := attest.Provenance(os.Getenv)
-	if err != nil {
-		return claim{}, failed(err).withHint("run it in a CI job with the platform's default variables")
-	}
-	return claim{predicateType: attest.TypeProvenance, summary: build.Summary, predicate: build.Predicate}, nil
 }
 
 // readInput reads a file, or standard input for "-".

@@ -238,7 +238,7 @@ func signRelease(ctx context.Context, io stdio, key *attest.Key, operators *veri
 	if err != nil {
 		return err
 	}
-	build, err := provenanceClaim()
+	build, err := (&provenanceFlags{}).claim(document.document)
 	if err != nil {
 		return err
 	}

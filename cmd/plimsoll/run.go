@@ -84,6 +84,8 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	if err := execute(io, flags.Args()); err != nil {
 		return err
 	}
+	// An interrupt was the command's to answer, and it ended well.
+	ctx = context.WithoutCancel(ctx)
 	link.ByProducts = map[string]any{
 		"return-value": 0,
 		"startedOn":    started.UTC().Format(time.RFC3339), "finishedOn": time.Now().UTC().Format(time.RFC3339),
@@ -143,6 +145,8 @@ func (f *runFlags) record(ctx context.Context, io stdio, flag string, patterns [
 func execute(io stdio, args []string) error {
 	command := exec.Command(args[0], args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = io.in, io.out, io.err
+	forward, stop := catchSignals()
+	defer stop()
 	err := command.Start()
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
@@ -150,9 +154,8 @@ func execute(io stdio, args []string) error {
 	case err != nil:
 		return &exitError{code: 126, err: fmt.Errorf("running %q: %w", args[0], attest.WithoutPath(err))}
 	}
-	stop := forwardSignals(command.Process)
+	forward(command.Process)
 	err = command.Wait()
-	stop()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -7,12 +7,12 @@ import (
 	"os/signal"
 )
 
-// forwardSignals keeps an interrupt from ending us before the command, which gets it
+// catchSignals keeps an interrupt from ending us before the command, which gets it
 // itself.
-func forwardSignals(*os.Process) (stop func()) {
+func catchSignals() (forward func(*os.Process), stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt)
-	return func() { signal.Stop(signals) }
+	return func(*os.Process) {}, func() { signal.Stop(signals) }
 }
 
 func exitCode(state *os.ProcessState) int { return state.ExitCode() }

@@ -85,9 +85,9 @@ func Digest(r io.Reader) (DigestSet, int64, error) {
 // "gitCommit" is left out: it may be SHA-1 or SHA-256.
 var digestBytes = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64, "sha1": 20}
 
-// Check reports values that are not lower-case hexadecimal, or not of their
+// WellFormed reports values that are not lower-case hexadecimal, or not of their
 // algorithm's length.
-func (d DigestSet) Check() error {
+func (d DigestSet) WellFormed() error {
 	for alg, value := range d {
 		want, known := digestBytes[alg]
 		if !known {

@@ -211,7 +211,7 @@ func (p spdxPackage) dependencies(list []Dependency) []Dependency {
 func (d DigestSet) add(algorithm, value string) {
 	name := strings.ToLower(strings.ReplaceAll(algorithm, "-", ""))
 	one := DigestSet{name: strings.ToLower(value)}
-	if _, known := digestBytes[name]; known && one.Check() == nil {
+	if _, known := digestBytes[name]; known && one.WellFormed() == nil {
 		d[name] = one[name]
 	}
 }

@@ -152,7 +152,7 @@ func (s Statement) check() error {
 		if len(subject.Digest) == 0 {
 			return fmt.Errorf("subject %d has no digest", i)
 		}
-		if err := subject.Digest.Check(); err != nil {
+		if err := subject.Digest.WellFormed(); err != nil {
 			return fmt.Errorf("subject %d: %w", i, err)
 		}
 	}

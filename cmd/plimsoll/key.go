@@ -63,16 +63,17 @@ func runKey(_ context.Context, io stdio, args []string) error {
 
 // newKeyFlags say how a private key is written.
 type newKeyFlags struct {
+	flag                string // that names the passphrase's file
 	out, passphraseFile string
 	plain               bool
 }
 
-func (f newKeyFlags) check(command, passphraseFlag string) error {
+func (f newKeyFlags) check(command string) error {
 	switch {
 	case f.out == "":
 		return usagef("key %s: --output: expected a file name", command)
 	case f.plain && f.passphraseFile != "":
-		return usagef("key %s: --no-passphrase and --%s contradict each other", command, passphraseFlag)
+		return usagef("key %s: --no-passphrase and --%s contradict each other", command, f.flag)
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func (f newKeyFlags) write(io stdio, key *attest.Key) error {
 		return err
 	}
 	if len(passphrase) == 0 {
-		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; a passphrase file encrypts it\n")
+		fmt.Fprintf(io.err, "plimsoll: the private key is not encrypted; --%s FILE encrypts it\n", f.flag)
 	}
 	if err := writeKey(key, f.out, passphrase); err != nil {
 		return err
@@ -101,10 +102,10 @@ func (f newKeyFlags) write(io stdio, key *attest.Key) error {
 }
 
 func runKeyGenerate(io stdio, args []string) error {
-	var f newKeyFlags
+	f := newKeyFlags{flag: "passphrase-file"}
 	flags := newFlags(io, "key generate", keyHelp)
 	flags.StringVarP(&f.out, "output", "o", defaultKeyFile, "the private key's file; the public key goes to FILE.pub")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", passphraseUsage)
+	flags.StringVar(&f.passphraseFile, f.flag, "", passphraseUsage)
 	flags.BoolVar(&f.plain, "no-passphrase", false, "do not encrypt the private key, and do not ask")
 	algorithm := flags.String("algorithm", attest.DefaultKeyAlgorithm, strings.Join(attest.KeyAlgorithms(), ", "))
 	if err := parse(flags, args); err != nil {
@@ -116,7 +117,7 @@ func runKeyGenerate(io stdio, args []string) error {
 	case !slices.Contains(attest.KeyAlgorithms(), *algorithm):
 		return usagef("key generate: --algorithm: expected one of %s, found %q", strings.Join(attest.KeyAlgorithms(), ", "), *algorithm)
 	}
-	if err := f.check("generate", "passphrase-file"); err != nil {
+	if err := f.check("generate"); err != nil {
 		return err
 	}
 	key, err := attest.GenerateKey(*algorithm)
@@ -127,11 +128,11 @@ func runKeyGenerate(io stdio, args []string) error {
 }
 
 func runKeyImport(io stdio, args []string) error {
-	var f newKeyFlags
+	f := newKeyFlags{flag: "new-passphrase-file"}
 	flags := newFlags(io, "key import", keyHelp)
 	flags.StringVarP(&f.out, "output", "o", "", "the private key's new file; the public key goes to FILE.pub (required)")
 	old := flags.String("passphrase-file", "", passphraseUsage)
-	flags.StringVar(&f.passphraseFile, "new-passphrase-file", "", "encrypt the new file with the first line of this file, or of descriptor N for fd:N")
+	flags.StringVar(&f.passphraseFile, f.flag, "", "encrypt the new file with the first line of this file, or of descriptor N for fd:N")
 	flags.BoolVar(&f.plain, "no-passphrase", false, "do not encrypt the new file, and do not ask")
 	if err := parse(flags, args); err != nil {
 		return err
@@ -139,7 +140,7 @@ func runKeyImport(io stdio, args []string) error {
 	if flags.NArg() != 1 {
 		return usagef("key import: expected one FILE, found %d", flags.NArg())
 	}
-	if err := f.check("import", "new-passphrase-file"); err != nil {
+	if err := f.check("import"); err != nil {
 		return err
 	}
 	key, err := loadKey(io, flags.Arg(0), *old)

@@ -44,7 +44,7 @@ func readTarget(ctx context.Context, arg, name string) (target, error) {
 			return target{}, usagef("attest: expected gitCommit: and the 40 or 64 hexadecimal digits of a commit's id, found %q", digest)
 		}
 		subject := attest.Subject{Name: name, Digest: attest.DigestSet{algorithm: digest}}
-		if err := subject.Digest.Check(); err != nil {
+		if err := subject.Digest.WellFormed(); err != nil {
 			return target{}, usagef("attest: %w", err)
 		}
 		return target{arg: arg, subjects: []attest.Subject{subject}}, nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/in-toto/in-toto-golang/in_toto"
 
@@ -179,4 +180,34 @@ func TestReports(t *testing.T) {
 			t.Errorf("%s: found %s", bad, p)
 		}
 	}
+}
+
+// FuzzReports: whatever a report holds, what is made of it has what its type requires.
+func FuzzReports(f *testing.F) {
+	f.Add([]byte(`{"matches":[{"vulnerability":{"id":"CVE-1","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"name":"a"}}],"descriptor":{"timestamp":"2026-01-02T03:04:05Z"}}`))
+	f.Add([]byte(`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{"VulnerabilityID":"C","CVSS":{"nvd":{"V3Vector":"V"}}}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`))
+	f.Add([]byte(`{"results":[{"packages":[{"package":{"name":"a","ecosystem":"npm"},"vulnerabilities":[{"id":"G","severity":[{"type":"T","score":"S"}]}]}]}]}`))
+	f.Add([]byte(`<testsuites><testsuite name="s" failures="1"><testcase classname="c" name="n"><failure/></testcase></testsuite></testsuites>`))
+	f.Add([]byte("{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}\n{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}"))
+	f.Add([]byte(`{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"purl":"pkg:npm/a@1","hashes":[{"alg":"SHA-1","content":"00"}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if predicate, _, err := attest.ParseVulns(data, time.Unix(1750000000, 0)); err == nil {
+			if err := attest.CheckPredicate(attest.TypeVulns, predicate); err != nil {
+				t.Errorf("%s: %v", predicate, err)
+			}
+		}
+		if predicate, counts, err := attest.ParseTests(data, nil, ""); err == nil {
+			if err := attest.CheckPredicate(attest.TypeTestResult, predicate); err != nil || counts.Passed+counts.Failed == 0 {
+				t.Errorf("%s: %v, %v", predicate, counts, err)
+			}
+		}
+		if s, err := attest.ParseSBOM(data); err == nil {
+			list, err := s.Dependencies()
+			for _, d := range list {
+				if d.PURL == "" || len(d.Digest) == 0 || d.Digest.WellFormed() != nil {
+					t.Errorf("%+v, %v", d, err)
+				}
+			}
+		}
+	})
 }

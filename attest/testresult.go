@@ -111,14 +111,14 @@ func parseGoTest(report []byte) (testRun, error) {
 		if err := jsonv2.Unmarshal(text, &event); err != nil {
 			return nil, fmt.Errorf("reading go test -json, line %d: %w", line, JSONError(err))
 		}
-		name := strings.TrimSuffix(event.Package+"."+event.Test, ".")
+		name := cmp.Or(strings.TrimSuffix(event.Package+"."+event.Test, "."), "a package without a name")
 		switch event.Action {
 		case "":
 			return nil, fmt.Errorf("reading go test -json, line %d: expected an event with an Action, found none", line)
 		case "start", "run":
 			running[name] = true
 		case "build-fail":
-			run.end(event.ImportPath, "fail")
+			run.end(cmp.Or(event.ImportPath, name), "fail")
 		case "pass", "skip":
 			delete(running, name)
 			if event.Test != "" {

@@ -116,10 +116,12 @@ func (v vulnerable) pkg() string {
 }
 
 func inPackage(id, pkg string, severities []severity) vulnerable {
-	if severities == nil {
-		severities = []severity{}
+	v := vulnerable{ID: id, Severity: []severity{}}
+	for _, s := range severities {
+		if s.Method != "" && s.Score != "" {
+			v.Severity = append(v.Severity, s)
+		}
 	}
-	v := vulnerable{ID: id, Severity: severities}
 	if pkg != "" {
 		v.Annotations = []map[string]string{{"package": pkg}}
 	}

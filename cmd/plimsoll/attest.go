@@ -12,6 +12,7 @@ import (
 
 const attestHelp = `Usage: plimsoll attest ARTIFACT... CLAIM... --key FILE...
        plimsoll attest types
+       plimsoll attest export --dsse FILE
 
 Signs statements about artifacts and appends them, a Sigstore bundle a line, to
 ARTIFACT.sigstore.jsonl. ARTIFACT is a file; a directory, of which each file is a
@@ -38,8 +39,13 @@ type attestFlags struct {
 }
 
 func runAttest(ctx context.Context, io stdio, args []string) error {
-	if len(args) > 0 && args[0] == "types" {
-		return runAttestTypes(io, args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "types":
+			return runAttestTypes(io, args[1:])
+		case "export":
+			return runAttestExport(io, args[1:])
+		}
 	}
 	var f attestFlags
 	flags := newFlags(io, "attest", attestHelp)

@@ -43,9 +43,13 @@ func NPMPackage(ctx context.Context, file string) (purl string, err error) {
 		return "", ErrNotNPM
 	}
 	var found []byte
-	archive := tar.NewReader(io.LimitReader(unzipped, maxUnpacked))
+	bounded := &io.LimitedReader{R: unzipped, N: maxUnpacked}
+	archive := tar.NewReader(bounded)
 	for {
 		header, err := archive.Next()
+		if bounded.N <= 0 {
+			return "", fmt.Errorf("artifact %q: reading the npm package: more than %d bytes are in it", file, maxUnpacked)
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -60,11 +64,15 @@ func NPMPackage(ctx context.Context, file string) (purl string, err error) {
 		}
 		// npm drops the first folder of every path, whatever it is called.
 		_, inside, ok := strings.Cut(path.Clean(header.Name), "/")
-		if !ok || inside != "package.json" || header.Typeflag != tar.TypeReg {
+		if !ok || !strings.EqualFold(inside, "package.json") || header.Typeflag == tar.TypeDir {
 			continue
 		}
 		if found != nil {
 			return "", fmt.Errorf("artifact %q has package.json twice: it is not clear which package it is", file)
+		}
+		// Programs differ in what they make of such entries.
+		if header.Typeflag != tar.TypeReg || header.Name != path.Clean(header.Name) || inside != "package.json" {
+			return "", fmt.Errorf("artifact %q: expected package.json as a plain file, found %q of type %q", file, clip(header.Name), header.Typeflag)
 		}
 		if found, err = io.ReadAll(io.LimitReader(archive, maxPackageJSON)); err != nil {
 			return "", fmt.Errorf("artifact %q: reading the npm package: %w", file, err)

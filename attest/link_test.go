@@ -140,7 +140,7 @@ func TestReports(t *testing.T) {
 		{"vulnerability":{"id":"CVE-2"},"artifact":{"name":"a","version":"1"}},
 		{"vulnerability":{"id":"CVE-1","severity":"High","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"purl":"pkg:npm/a@1"}},
 		{"vulnerability":{"id":"CVE-1","severity":"High"},"artifact":{"purl":"pkg:npm/a@1"}}],
-		"descriptor":{"version":"1","timestamp":"2026-01-02T03:04:05+01:00","db":{"built":"2026-01-01T00:00:00Z"}}}`), zero)
+		"descriptor":{"name":"grype","version":"1","timestamp":"2026-01-02T03:04:05+01:00","db":{"built":"2026-01-01T00:00:00Z"}}}`), zero)
 	want := `{"scanner":{"uri":"https://github.com/anchore/grype","version":"1","db":{"lastUpdate":"2026-01-01T00:00:00Z"},"result":[` +
 		`{"id":"CVE-1","severity":[{"method":"severity","score":"High"},{"method":"CVSS_V3.1","score":"V"}],"annotations":[{"package":"pkg:npm/a@1"}]},` +
 		`{"id":"CVE-2","severity":[],"annotations":[{"package":"a@1"}]}]},"metadata":{"scanStartedOn":"2026-01-02T02:04:05Z","scanFinishedOn":"2026-01-02T02:04:05Z"}}`
@@ -154,9 +154,14 @@ func TestReports(t *testing.T) {
 	if predicate, _, err := attest.ParseVulns([]byte(`{"SchemaVersion":2,"ArtifactName":"a","CreatedAt":"2026-01-02T03:04:05Z"}`), zero); err != nil || !strings.Contains(string(predicate), `"result":[]`) {
 		t.Errorf("nothing found: %s, %v", predicate, err)
 	}
-	for _, bad := range []string{``, `[]`, `{}`, `{"matches":[{}],"descriptor":{"timestamp":"2026-01-02T03:04:05Z"}}`, `{"matches":1,"descriptor":{}}`, `{"results":[{"packages":[{"vulnerabilities":[{}]}]}]}`,
-		`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`, `{"scanner":{},"metadata":{}}`, `{"results":[],"results":[]}`} {
-		if p, _, err := attest.ParseVulns([]byte(bad), zero); err == nil {
+	if predicate, _, err := attest.ParseVulns([]byte(`{"SchemaVersion":2,"ArtifactName":"a","CreatedAt":"2020-01-02T03:04:05Z"}`), time.Unix(1750000000, 0)); err != nil || !strings.Contains(string(predicate), `"scanFinishedOn":"2020-`) {
+		t.Errorf("a scan is made younger: %s, %v", predicate, err)
+	}
+	for _, bad := range []string{``, `[]`, `{}`, `{"matches":[{}],"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`, `{"matches":1,"descriptor":{}}`, `{"results":[{"packages":[{"vulnerabilities":[{}]}]}]}`,
+		`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`, `{"scanner":{},"metadata":{}}`, `{"results":[],"results":[]}`,
+		`{"results":null}`, `{"matches":null,"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`, `{"matches":[],"descriptor":{"name":"other","timestamp":"2026-01-02T03:04:05Z"}}`,
+		`{"results":[{"check_id":"x","path":"a.py"}],"errors":[]}`} {
+		if p, _, err := attest.ParseVulns([]byte(bad), time.Unix(1750000000, 0)); err == nil {
 			t.Errorf("%s: found %s", bad, p)
 		}
 	}
@@ -165,6 +170,8 @@ func TestReports(t *testing.T) {
 		{`<testsuites><testsuite name="s" failures="1"><testcase name="a"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":["s"]}`},
 		{`<testsuites><testsuite name="o"><testsuite name="s" errors="00"><testcase name="a"/></testsuite></testsuite></testsuites>`, `{"result":"PASSED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":[]}`},
 		{`{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p"}`, `{"result":"FAILED","configuration":[],"passedTests":[],"warnedTests":[],"failedTests":["p.T"]}`},
+		{`<testsuites tests="2" failures="1"><testsuite name="s"><testcase name="a"/><testcase name="b"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a","b"],"warnedTests":[],"failedTests":["testsuites"]}`},
+		{`<testsuites><failure/><testsuite name="s"><testcase name="a"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":["testsuites"]}`},
 		{`{"Action":"fail","Package":"p"}`, `{"result":"FAILED","configuration":[],"passedTests":[],"warnedTests":[],"failedTests":["p"]}`},
 	} {
 		predicate, _, err := attest.ParseTests([]byte(c.report), nil, "")
@@ -175,7 +182,7 @@ func TestReports(t *testing.T) {
 			t.Errorf("%s is no predicate", predicate)
 		}
 	}
-	for _, bad := range []string{``, `x`, `<html/>`, `<testsuite>`, `<testsuite/>`, `<testsuite><testcase/></testsuite>`, `{"a":1}`, `{"Action":"run","Test":"T"}`, `{"Action":`, `{"Action":"pass","Package":"p"}`} {
+	for _, bad := range []string{``, `x`, `<html/>`, `<testsuite>`, `<testsuite/>`, `<testsuite tests="500"><testcase name="a"/></testsuite>`, `<testsuite><testcase/></testsuite>`, `{"a":1}`, `{"Action":"run","Test":"T"}`, `{"Action":`, `{"Action":"pass","Package":"p"}`} {
 		if p, _, err := attest.ParseTests([]byte(bad), nil, ""); err == nil {
 			t.Errorf("%s: found %s", bad, p)
 		}
@@ -184,7 +191,7 @@ func TestReports(t *testing.T) {
 
 // FuzzReports: whatever a report holds, what is made of it has what its type requires.
 func FuzzReports(f *testing.F) {
-	f.Add([]byte(`{"matches":[{"vulnerability":{"id":"CVE-1","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"name":"a"}}],"descriptor":{"timestamp":"2026-01-02T03:04:05Z"}}`))
+	f.Add([]byte(`{"matches":[{"vulnerability":{"id":"CVE-1","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"name":"a"}}],"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`))
 	f.Add([]byte(`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{"VulnerabilityID":"C","CVSS":{"nvd":{"V3Vector":"V"}}}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`))
 	f.Add([]byte(`{"results":[{"packages":[{"package":{"name":"a","ecosystem":"npm"},"vulnerabilities":[{"id":"G","severity":[{"type":"T","score":"S"}]}]}]}]}`))
 	f.Add([]byte(`<testsuites><testsuite name="s" failures="1"><testcase classname="c" name="n"><failure/></testcase></testsuite></testsuites>`))

@@ -33,7 +33,10 @@ func parseOSVScanner(data []byte) (vulns, error) {
 		return vulns{}, fmt.Errorf("reading OSV-Scanner's report: %w", JSONError(err))
 	}
 	v := vulns{Scanner: scanner{URI: "https://github.com/google/osv-scanner"}}
-	for _, r := range results {
+	for i, r := range results {
+		if r.Packages == nil {
+			return vulns{}, fmt.Errorf("reading OSV-Scanner's report: results[%d] has no packages: it is another tool's report", i)
+		}
 		for _, p := range r.Packages {
 			pkg := strings.Trim(p.Package.Ecosystem+"/"+p.Package.Name+"@"+cmp.Or(p.Package.Version, p.Package.Commit), "/@")
 			for _, found := range p.Vulnerabilities {
@@ -71,6 +74,7 @@ func parseGrype(data []byte) (vulns, error) {
 			} `json:"artifact"`
 		} `json:"matches"`
 		Descriptor struct {
+			Name      string    `json:"name"`
 			Version   string    `json:"version"`
 			Timestamp time.Time `json:"timestamp"`
 			DB        struct {
@@ -87,6 +91,9 @@ func parseGrype(data []byte) (vulns, error) {
 		return vulns{}, fmt.Errorf("reading Grype's report: %w", JSONError(err))
 	}
 	d := report.Descriptor
+	if d.Name != "grype" {
+		return vulns{}, fmt.Errorf("reading Grype's report: expected descriptor.name grype, found %q", clip(d.Name))
+	}
 	v := vulns{Scanner: scanner{URI: "https://github.com/anchore/grype", Version: d.Version}, Metadata: scanMetadata{d.Timestamp.UTC(), d.Timestamp.UTC()}}
 	if built := latest(d.DB.Built, d.DB.Status.Built); !built.IsZero() {
 		v.Scanner.DB = &scannerDB{Version: strings.TrimPrefix(d.DB.Status.SchemaVersion, "v"), LastUpdate: built}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -148,10 +149,12 @@ func parseJUnit(report []byte) (testRun, error) {
 		name     string
 		declared bool // failures, by its attributes
 		failed   bool
+		tests    int // by its attributes
+		found    int // test cases
 	}
 	run := testRun{}
 	decoder := xml.NewDecoder(bytes.NewReader(report))
-	suites := []suite{{name: "testsuites"}}
+	suites := []suite{{name: "the report"}}
 	root := ""
 	for {
 		token, err := decoder.Token()
@@ -167,28 +170,34 @@ func parseJUnit(report []byte) (testRun, error) {
 				root = t.Name.Local
 			}
 			switch t.Name.Local {
-			case "testsuite":
+			case "testsuite", "testsuites":
 				count := strings.Trim(attribute(t, "failures")+attribute(t, "errors"), "0")
-				suites = append(suites, suite{name: cmp.Or(attribute(t, "name"), "testsuite"), declared: count != ""})
+				tests, _ := strconv.Atoi(attribute(t, "tests")) // not every tool counts
+				suites = append(suites, suite{name: cmp.Or(attribute(t, "name"), t.Name.Local), declared: count != "", tests: tests})
 			case "testcase":
 				name, how, err := readCase(decoder, t)
 				if err != nil {
 					return nil, fmt.Errorf("reading JUnit's XML: %w", err)
 				}
 				run.end(name, how)
+				suites[len(suites)-1].found++
 				suites[len(suites)-1].failed = suites[len(suites)-1].failed || how == "fail"
 			case "error", "failure": // of the suite itself
 				suites[len(suites)-1].declared = true
 			}
 		case xml.EndElement:
-			if t.Name.Local != "testsuite" {
+			if t.Name.Local != "testsuite" && t.Name.Local != "testsuites" {
 				continue
 			}
 			last := suites[len(suites)-1]
+			if last.tests > last.found {
+				return nil, fmt.Errorf("reading JUnit's XML: %s counts %d tests, found %d: the report is cut off", clip(last.name), last.tests, last.found)
+			}
 			if suites = suites[:len(suites)-1]; last.declared && !last.failed {
 				run.end(last.name, "fail")
 			}
 			suites[len(suites)-1].failed = suites[len(suites)-1].failed || last.failed || last.declared
+			suites[len(suites)-1].found += last.found
 		}
 	}
 	if root != "testsuites" && root != "testsuite" {

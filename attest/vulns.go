@@ -74,11 +74,11 @@ func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found i
 			return nil, 0, JSONError(err)
 		}
 		return report, len(v.Scanner.Result), nil
-	case has("matches") && has("descriptor"):
+	case members["matches"].Kind() == '[' && has("descriptor"):
 		v, err = parseGrype(report)
 	case has("SchemaVersion") && (has("ArtifactName") || has("Results")):
 		v, err = parseTrivy(report)
-	case has("results"):
+	case members["results"].Kind() == '[':
 		v, err = parseOSVScanner(members["results"])
 	default:
 		return nil, 0, errors.New("expected a report of OSV-Scanner (results), Grype (matches) or Trivy (SchemaVersion), or a vulns v0.2 predicate, found JSON without their members")
@@ -86,7 +86,7 @@ func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found i
 	if err != nil {
 		return nil, 0, err
 	}
-	if !at.IsZero() {
+	if v.Metadata.Finished.IsZero() && !at.IsZero() {
 		v.Metadata = scanMetadata{at.UTC(), at.UTC()}
 	}
 	if v.Metadata.Finished.IsZero() {

@@ -81,7 +81,10 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	}
 	link.Materials = materials
 	started := time.Now()
-	if err := execute(io, flags.Args()); err != nil {
+	if err := f.clear(key); err != nil {
+		return asRunError(err)
+	}
+	if err := execute(ctx, io, flags.Args()); err != nil {
 		return err
 	}
 	// An interrupt was the command's to answer, and it ended well.
@@ -142,11 +145,14 @@ func (f *runFlags) record(ctx context.Context, io stdio, flag string, patterns [
 
 // execute runs a command with our own streams, passes signals on to it, and returns
 // nil only if it succeeded.
-func execute(io stdio, args []string) error {
+func execute(ctx context.Context, io stdio, args []string) error {
 	command := exec.Command(args[0], args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = io.in, io.out, io.err
 	forward, stop := catchSignals()
 	defer stop()
+	if ctx.Err() != nil { // a signal that came before there was a command to pass it on to
+		return &exitError{code: exitRun, err: fmt.Errorf("interrupted before %q was run", args[0])}
+	}
 	err := command.Start()
 	switch {
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
@@ -165,6 +171,26 @@ func execute(io stdio, args []string) error {
 		return &exitError{code: code, err: fmt.Errorf("%q ended with %s: no link was written", filepath.Base(args[0]), exit.ProcessState)}
 	}
 	return &exitError{code: exitRun, err: fmt.Errorf("running %q: %w", args[0], err)}
+}
+
+// link is the file that the link is written to.
+func (f *runFlags) link() string {
+	if f.output != "" {
+		return f.output
+	}
+	return splitName(f.step, attest.TypeLink)
+}
+
+// clear removes the link of an earlier run by the same key: if the step fails, none is
+// to be found.
+func (f *runFlags) clear(key *attest.Key) error {
+	if err := mayReplace(f.link(), key, "-o names another file"); err != nil {
+		return err
+	}
+	if err := os.Remove(f.link()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return failed(fmt.Errorf("removing the step's earlier link: %w", err))
+	}
+	return nil
 }
 
 // write records the products, signs the link and writes it.
@@ -189,13 +215,7 @@ func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, key *a
 	if err != nil {
 		return err
 	}
-	name := f.output
-	if name == "" {
-		name = splitName(f.step, attest.TypeLink)
-	}
-	if err := mayReplace(name, key, "-o names another file"); err != nil {
-		return err
-	}
+	name := f.link()
 	files := []output{{name, append(bundle, '\n'), 0o644}}
 	if f.layoutLink {
 		layout, data, err := link.ForLayout(products, key)

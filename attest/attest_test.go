@@ -118,7 +118,7 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line, err := attest.Attest(key(t), payload)
+	line, err := attest.Attest(t.Context(), key(t), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +186,11 @@ func TestSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := attest.Attest(k, payload)
+	first, err := attest.Attest(t.Context(), k, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := attest.Attest(k, payload)
+	second, err := attest.Attest(t.Context(), k, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +348,7 @@ func FuzzParseEnvelope(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	line, err := attest.Attest(key(f), payload)
+	line, err := attest.Attest(f.Context(), key(f), payload)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -393,7 +393,7 @@ func BenchmarkAttestLargeSBOM(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := attest.Attest(k, payload); err != nil {
+		if _, err := attest.Attest(b.Context(), k, payload); err != nil {
 			b.Fatal(err)
 		}
 	}

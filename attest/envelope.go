@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,10 +36,17 @@ func PAE(payloadType string, payload []byte) []byte {
 // has no keyid: verifiers built on go-securesystemslib (cosign is one) skip a
 // signature whose keyid is not an SSH fingerprint of their key. The bundle's hint
 // names the key.
-func Sign(key *Key, payload []byte) (Envelope, error) {
-	sig, err := key.sign(PAE(PayloadType, payload))
+//
+// The signature is verified before it is returned: what a key management service
+// answers is believed no more than what anybody else says.
+func Sign(ctx context.Context, signer Signer, scheme Scheme, payload []byte) (Envelope, error) {
+	public, message := signer.PublicHalf(), PAE(PayloadType, payload)
+	sig, err := signer.SignMessage(ctx, message, scheme)
 	if err != nil {
-		return Envelope{}, fmt.Errorf("signing with key %s: %w", key.ID(), err)
+		return Envelope{}, fmt.Errorf("signing with key %s: %w", public.ID(), err)
+	}
+	if !public.Verify(message, sig, scheme) {
+		return Envelope{}, fmt.Errorf("signing with key %s: the signature that was made is not by this key", public.ID())
 	}
 	return Envelope{
 		Payload:     payload,
@@ -65,6 +73,7 @@ type Parsed struct {
 	Bundle      bool   // a Sigstore bundle, not a bare envelope
 	KeyHint     string // the key's name, if a key is said to have signed; a hint
 	Certificate bool   // a certificate is said to have signed
+	Leaf        []byte // that certificate, in DER; nil in bundles of other forms
 }
 
 // envelopeJSON is the fields of a bundle and of a bare envelope.
@@ -169,6 +178,9 @@ func (p *Parsed) material(mediaType string, raw jsontext.Value) error {
 	}
 	if m.PublicKey != nil {
 		p.KeyHint = m.PublicKey.Hint
+	}
+	if leaf := (Certificate{}); m.Leaf != nil && jsonv2.Unmarshal(m.Leaf, &leaf) == nil {
+		p.Leaf = leaf.RawBytes
 	}
 	return nil
 }

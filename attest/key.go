@@ -1,17 +1,18 @@
 package attest
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
@@ -193,11 +194,17 @@ func (k *Key) PrivatePEM(passphrase []byte) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pemSigstore, Bytes: sealed}), nil
 }
 
-// sign returns the signature over message, the same for the same message.
-func (k *Key) sign(message []byte) ([]byte, error) {
-	if _, ok := k.signer.Public().(ed25519.PublicKey); ok { // signs the message itself
-		return k.signer.Sign(nil, message, crypto.Hash(0))
+// SignMessage implements [Signer].
+func (k *Key) SignMessage(_ context.Context, message []byte, scheme Scheme) ([]byte, error) {
+	hash := k.PublicHalf().Hash(scheme)
+	if hash == 0 { // signs the message itself
+		return k.signer.Sign(nil, message, hash)
 	}
-	digest := sha256.Sum256(message)
-	return k.signer.Sign(nil, digest[:], crypto.SHA256)
+	var random io.Reader // without one, ECDSA signs as in RFC 6979
+	if scheme == SchemeCurve {
+		random = rand.Reader
+	}
+	digest := hash.New()
+	digest.Write(message)
+	return k.signer.Sign(random, digest.Sum(nil), hash)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -53,11 +55,7 @@ func ParsePublicHalf(data []byte) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encoding public key: %w", err)
-	}
-	return &PublicKey{key, der}, nil
+	return NewPublicKey(key)
 }
 
 // ID names the key for people: "SHA256:" and the hexadecimal SHA-256 of its PKIX DER.
@@ -93,6 +91,58 @@ func (k *PublicKey) Algorithm() string {
 		return fmt.Sprintf("rsa-%d", key.N.BitLen())
 	}
 	return "ed25519"
+}
+
+// Hash is the hash that a scheme signs with this key, or 0 where it signs the message
+// itself (Ed25519).
+func (k *PublicKey) Hash(scheme Scheme) crypto.Hash {
+	switch key := k.key.(type) {
+	case ed25519.PublicKey:
+		return 0
+	case *ecdsa.PublicKey:
+		switch {
+		case scheme == SchemeCurve && key.Curve == elliptic.P384():
+			return crypto.SHA384
+		case scheme == SchemeCurve && key.Curve == elliptic.P521():
+			return crypto.SHA512
+		}
+	}
+	return crypto.SHA256
+}
+
+// Key returns the key itself.
+func (k *PublicKey) Key() crypto.PublicKey { return k.key }
+
+// NewPublicKey names a key that [CheckPublicKey] takes.
+func NewPublicKey(key crypto.PublicKey) (*PublicKey, error) {
+	if err := CheckPublicKey(key); err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encoding public key: %w", err)
+	}
+	return &PublicKey{key, der}, nil
+}
+
+// Verify says whether a signature over message is by this key, under a scheme.
+func (k *PublicKey) Verify(message, sig []byte, scheme Scheme) bool {
+	digest := message
+	hash := k.Hash(scheme)
+	if hash != 0 {
+		h := hash.New()
+		h.Write(message)
+		digest = h.Sum(nil)
+	}
+	switch key := k.key.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(key, digest, sig)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(key, hash, digest, sig) == nil
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, message, sig)
+	}
+	return false
 }
 
 // PEM returns the key as PEM.

@@ -42,7 +42,7 @@ func (s signer) about(t testing.TB, predicateType string, subjects ...attest.Sub
 
 func (s signer) sign(t testing.TB, payload []byte) []byte {
 	t.Helper()
-	line, err := attest.Attest(s.Key, payload)
+	line, err := attest.Attest(context.Background(), s.Key, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func TestEveryBit(t *testing.T) {
 	}
 	check := func(what string, i int, env attest.Envelope) {
 		raw, err := json.Marshal(attest.Bundle{MediaType: attest.BundleMediaType,
-			VerificationMaterial: attest.VerificationMaterial{PublicKey: attest.PublicKeyHint{Hint: s.Hint()}}, DSSEEnvelope: env})
+			VerificationMaterial: attest.VerificationMaterial{PublicKey: &attest.PublicKeyHint{Hint: s.Hint()}}, DSSEEnvelope: env})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,9 +33,9 @@ Examples:
 
 type attestFlags struct {
 	claimFlags
-	keys, passphraseFiles []string
-	name, output          string
-	split                 bool
+	signerFlags
+	name, output string
+	split        bool
 }
 
 func runAttest(ctx context.Context, io stdio, args []string) error {
@@ -50,11 +50,10 @@ func runAttest(ctx context.Context, io stdio, args []string) error {
 	var f attestFlags
 	flags := newFlags(io, "attest", attestHelp)
 	f.claimFlags.add(flags)
-	flags.StringArrayVar(&f.keys, "key", nil, "sign with the private key in this file; several sign several bundles (required)")
-	flags.StringArrayVar(&f.passphraseFiles, "passphrase-file", nil, passphraseUsage+"; for several keys one each, in their order")
 	flags.StringVar(&f.name, "name", "", "the subject's name, instead of the file's")
 	flags.StringVarP(&f.output, "output", "o", "", "append to this file instead of ARTIFACT.sigstore.jsonl")
 	flags.BoolVar(&f.split, "split", false, "write ARTIFACT.TYPE.sigstore.json instead, one bundle a file, for tools that read no JSON lines")
+	f.signerFlags.add(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -71,16 +70,15 @@ func (f *attestFlags) check(flags *pflag.FlagSet) error {
 	case f.none():
 		return usagef("attest: expected --sbom FILE, --provenance or another claim: there is nothing to say about the artifact").
 			withHint("plimsoll attest types lists what can be said")
-	case len(f.keys) == 0:
-		return usagef("attest: expected --key FILE").withHint("plimsoll key generate makes one")
 	case f.output != "" && (f.split || flags.NArg() > 1):
 		return usagef("attest: --output is one file; it goes with one ARTIFACT and without --split")
 	case f.name != "" && flags.NArg() > 1:
 		return usagef("attest: --name goes with one ARTIFACT")
-	case f.split && len(f.keys) > 1:
-		return usagef("attest: --split writes one bundle a file; it goes with one --key")
-	case len(f.passphraseFiles) > 1 && len(f.passphraseFiles) != len(f.keys):
-		return usagef("attest: expected one --passphrase-file, or one for each of %d keys, found %d", len(f.keys), len(f.passphraseFiles))
+	case f.split && f.signers() > 1:
+		return usagef("attest: --split writes one bundle a file; it goes with one --key, or --keyless")
+	}
+	if err := f.signerFlags.check("attest"); err != nil {
+		return err
 	}
 	return f.claimFlags.check()
 }
@@ -110,21 +108,28 @@ func attestAll(ctx context.Context, io stdio, f attestFlags, artifacts []string)
 		}
 		targets = append(targets, t)
 	}
-	keys, err := f.loadKeys(io)
-	if err != nil {
-		return err
-	}
-	warnOfInstallScripts(ctx, io, artifacts)
-	var signed []signedArtifact
+	var made []signedArtifact
 	for _, t := range targets {
-		s, err := signStatements(keys, t, claims)
+		m, err := makeStatements(t, claims)
 		if err != nil {
 			return err
 		}
-		signed = append(signed, s)
+		made = append(made, m)
+	}
+	warnOfInstallScripts(ctx, io, artifacts)
+	signing, err := f.prepare(ctx, io)
+	if err != nil {
+		return err
+	}
+	if err := signing.begin(ctx, io); err != nil {
+		return err
+	}
+	signed, err := signAll(ctx, io, signing.signers, made, f.online())
+	if err != nil {
+		return err
 	}
 	if f.split {
-		err = writeSplit(signed, keys[0])
+		err = writeSplit(signed, signing.signers[0])
 	} else {
 		err = writeBundles(ctx, signed, nil)
 	}
@@ -133,36 +138,10 @@ func attestAll(ctx context.Context, io stdio, f attestFlags, artifacts []string)
 	}
 	for _, s := range signed {
 		for _, st := range s.statements {
-			fmt.Fprintf(io.out, "%s: %s signed by key %s into %s\n", printable(s.arg), printable(st.describe()), st.key.ID(), printable(st.file(s, f.split)))
+			fmt.Fprintf(io.out, "%s: %s signed by %s into %s\n", printable(s.arg), printable(st.describe()), printable(st.by.name()), printable(st.file(s, f.split)))
 		}
 	}
 	return nil
-}
-
-// loadKeys reads the keys, each once.
-func (f *attestFlags) loadKeys(io stdio) ([]*attest.Key, error) {
-	var keys []*attest.Key
-	seen := map[string]string{}
-	for i, file := range f.keys {
-		passphrase := ""
-		switch len(f.passphraseFiles) {
-		case 0:
-		case 1:
-			passphrase = f.passphraseFiles[0]
-		default:
-			passphrase = f.passphraseFiles[i]
-		}
-		key, err := loadKey(io, file, passphrase)
-		if err != nil {
-			return nil, err
-		}
-		if other, again := seen[key.ID()]; again {
-			return nil, usagef("attest: %q and %q are the same key; name it once", other, file)
-		}
-		seen[key.ID()] = file
-		keys = append(keys, key)
-	}
-	return keys, nil
 }
 
 // checkDistinct refuses the same artifact twice, under whatever name: its files
@@ -186,7 +165,7 @@ func sameFile(a, b string) bool {
 
 // checkOutput refuses to append to what is read.
 func checkOutput(f attestFlags, artifact string) error {
-	inputs := append(append(f.files(), f.keys...), f.passphraseFiles...)
+	inputs := append(f.claimFlags.files(), f.signerFlags.files()...)
 	for _, input := range append(inputs, artifact) {
 		if f.output != "" && input != "" && sameFile(f.output, input) {
 			return usagef("attest: --output %q is an input of this command; name another file", f.output)

@@ -34,12 +34,12 @@ var mayImport = map[string][]string{
 	"verify/layout":   {"verify", "attest"},
 	"verify/npm":      {"verify", "attest", "sbom/npm"},
 	"verify/evidence": {"verify", "attest", "sbom"},
-	"cmd/plimsoll":    {"attest", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/npm", "verify/sigstore"},
+	"cmd/plimsoll":    {"attest", "attest/kms", "attest/oci", "attest/sigstore", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/npm", "verify/sigstore"},
 }
 
 // only lists who may import what, by prefix of the import path.
 var only = map[string][]string{
-	"github.com/sigstore/":                  {"verify/sigstore", "attest/sigstore"},
+	"github.com/sigstore/":                  {"verify/sigstore", "attest/sigstore", "attest/kms"},
 	"github.com/CycloneDX/cyclonedx-go":     {"sbom"},
 	"github.com/spf13/pflag":                {"cmd/plimsoll"},
 	"golang.org/x/term":                     {"cmd/plimsoll"},
@@ -49,7 +49,7 @@ var only = map[string][]string{
 	"github.com/bmatcuk/doublestar/":        {"sbom", "sbom/npm", "attest"},
 	"log":                                   {},
 	"flag":                                  {},
-	"net/http":                              {},
+	"net/http":                              {"attest/sigstore", "attest/oci"},
 	"testing":                               {},
 	"github.com/google/go-cmp":              {},
 	"github.com/rogpeppe/go-internal":       {},

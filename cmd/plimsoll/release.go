@@ -242,11 +242,15 @@ func signRelease(ctx context.Context, io stdio, key *attest.Key, operators *veri
 	if err != nil {
 		return err
 	}
-	signed, err := signStatements([]*attest.Key{key}, r.target, []claim{document, build})
+	made, err := makeStatements(r.target, []claim{document, build})
 	if err != nil {
 		return err
 	}
-	r.statements = signed.statements
+	signed, err := signAll(ctx, io, []signer{keySigner{Signer: key}}, []signedArtifact{made}, false)
+	if err != nil {
+		return err
+	}
+	r.statements = signed[0].statements
 	r.policyData = defaultPolicy(r.subject, key)
 	gate, err := newGate("(embedded)", r.policyData)
 	if operators != nil {

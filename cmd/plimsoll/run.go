@@ -40,7 +40,8 @@ Examples:
 const exitRun = 125
 
 type runFlags struct {
-	step, key, passphraseFile, output         string
+	signerFlags
+	step, output                              string
 	materials, products, exclude, environment []string
 	layoutLink                                bool
 }
@@ -54,10 +55,9 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	flags.StringArrayVar(&f.products, "products", nil, "record these files after it ran (required)")
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "record none of these files")
 	flags.StringArrayVar(&f.environment, "env", nil, "record this variable of the environment")
-	flags.StringVar(&f.key, "key", "", "sign with the private key in this file (required)")
-	flags.StringVar(&f.passphraseFile, "passphrase-file", "", passphraseUsage)
 	flags.StringVarP(&f.output, "output", "o", "", "write the link here instead of NAME.link.sigstore.json")
 	flags.BoolVar(&f.layoutLink, "layout-link", false, "write NAME.KEYID.link too, which in-toto's layouts read")
+	f.signerFlags.add(flags)
 	err := parse(flags, args)
 	if err == nil {
 		err = f.check(flags)
@@ -65,9 +65,12 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	if err != nil {
 		return asRunError(err)
 	}
-	key, err := loadKey(io, f.key, f.passphraseFile)
+	signing, err := f.prepare(ctx, io)
 	if err != nil {
 		return asRunError(err)
+	}
+	if f.layoutLink && signing.localKey() == nil {
+		return asRunError(usagef("run: --layout-link goes with a key in a file: in-toto's layouts know no other signers"))
 	}
 	link := attest.Link{Name: f.step, Command: flags.Args(), Environment: map[string]string{}}
 	for _, name := range f.environment {
@@ -81,7 +84,7 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	}
 	link.Materials = materials
 	started := time.Now()
-	if err := f.clear(key); err != nil {
+	if err := f.clear(signing.signers[0]); err != nil {
 		return asRunError(err)
 	}
 	if err := execute(ctx, io, flags.Args()); err != nil {
@@ -93,7 +96,7 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 		"return-value": 0,
 		"startedOn":    started.UTC().Format(time.RFC3339), "finishedOn": time.Now().UTC().Format(time.RFC3339),
 	}
-	if err := f.write(ctx, io, link, key); err != nil {
+	if err := f.write(ctx, io, link, signing); err != nil {
 		return asRunError(err)
 	}
 	return nil
@@ -105,12 +108,12 @@ func (f *runFlags) check(flags *pflag.FlagSet) error {
 		return usagef("run: --step: expected a name without slashes, found %q", f.step)
 	case len(f.products) == 0:
 		return usagef("run: expected --products GLOB: a link without products is about nothing")
-	case f.key == "":
-		return usagef("run: expected --key FILE").withHint("plimsoll key generate makes one")
+	case f.signers() > 1:
+		return usagef("run: expected one --key, or --keyless, found %d signers: a link is one bundle", f.signers())
 	case flags.NArg() == 0 || flags.ArgsLenAtDash() != 0:
 		return usagef("run: expected -- and a command after the flags")
 	}
-	return nil
+	return f.signerFlags.check("run")
 }
 
 // asRunError gives an error of our own the code by which it is told from the
@@ -181,10 +184,10 @@ func (f *runFlags) link() string {
 	return splitName(f.step, attest.TypeLink)
 }
 
-// clear removes the link of an earlier run by the same key: if the step fails, none is
+// clear removes the link of an earlier run by the same signer: if the step fails, none is
 // to be found.
-func (f *runFlags) clear(key *attest.Key) error {
-	if err := mayReplace(f.link(), key, "-o names another file"); err != nil {
+func (f *runFlags) clear(by signer) error {
+	if err := mayReplace(f.link(), by, "-o names another file"); err != nil {
 		return err
 	}
 	if err := os.Remove(f.link()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -194,7 +197,7 @@ func (f *runFlags) clear(key *attest.Key) error {
 }
 
 // write records the products, signs the link and writes it.
-func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, key *attest.Key) error {
+func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, signing *signing) error {
 	products, err := f.record(ctx, io, "--products", f.products)
 	if err != nil {
 		return err
@@ -211,14 +214,18 @@ func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, key *a
 	if err != nil {
 		return err
 	}
-	bundle, err := attest.Attest(key, payload)
-	if err != nil {
+	if err := signing.begin(ctx, io); err != nil {
 		return err
+	}
+	by := signing.signers[0]
+	bundle, err := by.sign(ctx, payload)
+	if err != nil {
+		return serviceFailed(err)
 	}
 	name := f.link()
 	files := []output{{name, append(bundle, '\n'), 0o644}}
 	if f.layoutLink {
-		layout, data, err := link.ForLayout(products, key)
+		layout, data, err := link.ForLayout(products, signing.localKey())
 		if err != nil {
 			return err
 		}
@@ -228,7 +235,7 @@ func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, key *a
 		return err
 	}
 	for _, file := range files {
-		fmt.Fprintf(io.err, "plimsoll: step %s: %d materials, %d products, signed by key %s into %s\n", printable(f.step), len(link.Materials), len(products), key.ID(), printable(file.path))
+		fmt.Fprintf(io.err, "plimsoll: step %s: %d materials, %d products, signed by %s into %s\n", printable(f.step), len(link.Materials), len(products), printable(by.name()), printable(file.path))
 	}
 	return nil
 }

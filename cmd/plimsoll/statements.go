@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"plimsoll.example/attest"
 	"plimsoll.example/verify"
 )
@@ -22,7 +24,8 @@ type signedArtifact struct {
 type signedStatement struct {
 	predicateType string
 	summary       string
-	key           *attest.Key
+	payload       []byte // until it is signed
+	by            signer
 	bundle        []byte
 }
 
@@ -44,8 +47,8 @@ func splitName(artifact, predicateType string) string {
 	return artifact + "." + attest.ShortType(predicateType) + attest.SplitSuffix
 }
 
-// signStatements makes and signs what is claimed about one artifact, with each key.
-func signStatements(keys []*attest.Key, t target, claims []claim) (signedArtifact, error) {
+// makeStatements makes what is claimed about one artifact, and signs nothing.
+func makeStatements(t target, claims []claim) (signedArtifact, error) {
 	result := signedArtifact{target: t}
 	for _, c := range claims {
 		if digest := t.sha256(); len(c.describes) > 0 && digest != "" && !slices.Contains(c.describes, digest) {
@@ -56,20 +59,57 @@ func signStatements(keys []*attest.Key, t target, claims []claim) (signedArtifac
 		if err != nil {
 			return result, failed(err).withHint("nothing was signed")
 		}
-		for _, key := range keys {
-			bundle, err := attest.Attest(key, payload)
-			if err != nil {
-				return result, failed(err)
-			}
-			result.statements = append(result.statements, signedStatement{c.predicateType, c.summary, key, bundle})
-		}
+		result.statements = append(result.statements, signedStatement{predicateType: c.predicateType, summary: c.summary, payload: payload})
 	}
 	return result, nil
 }
 
+// maxAsked is how many signatures services are asked about at once. A Rekor v2 log
+// answers after about a second, however many it is asked.
+const maxAsked = 16
+
+// signAll has each signer sign each statement. The result has the order of the
+// statements, and for each that of the signers.
+func signAll(ctx context.Context, io stdio, signers []signer, made []signedArtifact, online bool) ([]signedArtifact, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(1)
+	if online {
+		group.SetLimit(maxAsked)
+	}
+	total := 0
+	for _, m := range made {
+		total += len(m.statements) * len(signers)
+	}
+	tick, done := progress(io, "signing", total)
+	defer done()
+	signed := slices.Clone(made)
+	for i, m := range made {
+		signed[i].statements = make([]signedStatement, len(m.statements)*len(signers))
+		for j, st := range m.statements {
+			for k, by := range signers {
+				slot := &signed[i].statements[j*len(signers)+k]
+				group.Go(func() (err error) {
+					defer recovered(&err)
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					*slot = signedStatement{predicateType: st.predicateType, summary: st.summary, by: by}
+					slot.bundle, err = by.sign(ctx, st.payload)
+					tick()
+					return err
+				})
+			}
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, serviceFailed(err)
+	}
+	return signed, nil
+}
+
 // mayReplace says whether a file of one bundle may be written: it is not there, or by
-// the same key.
-func mayReplace(name string, key *attest.Key, otherwise string) error {
+// the same signer.
+func mayReplace(name string, by signer, otherwise string) error {
 	old, err := readBounded(name, verify.MaxAttestation)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -77,16 +117,16 @@ func mayReplace(name string, key *attest.Key, otherwise string) error {
 	if err != nil {
 		return failed(fmt.Errorf("writing %q: %w", name, err))
 	}
-	if parsed, err := attest.ParseEnvelope(old); err != nil || parsed.KeyHint != key.Hint() {
-		return failed(fmt.Errorf("writing %q: it is there already and not by this key", name)).
+	if parsed, err := attest.ParseEnvelope(old); err != nil || !by.made(parsed) {
+		return failed(fmt.Errorf("writing %q: it is there already and not by %s", name, by.name())).
 			withHint("it would be lost; move it away: %s", otherwise)
 	}
 	return nil
 }
 
 // writeSplit writes each statement into a file of its own, which may replace one
-// by the same key and no other.
-func writeSplit(signed []signedArtifact, key *attest.Key) error {
+// by the same signer and no other.
+func writeSplit(signed []signedArtifact, by signer) error {
 	var files []output
 	seen := map[string]bool{}
 	for _, s := range signed {
@@ -96,7 +136,7 @@ func writeSplit(signed []signedArtifact, key *attest.Key) error {
 				return usagef("attest: --split: two statements would be written to %q; sign them without --split, or one at a time", name)
 			}
 			seen[name] = true
-			if err := mayReplace(name, key, "or append to "+s.path+attest.BundlesSuffix+" without --split"); err != nil {
+			if err := mayReplace(name, by, "or append to "+s.path+attest.BundlesSuffix+" without --split"); err != nil {
 				return err
 			}
 			files = append(files, output{name, append(st.bundle, '\n'), 0o644})

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -39,6 +40,9 @@ func (r *Root) Digest() string { return r.digest }
 
 // PublicGood returns the embedded root of Sigstore's public-good instance.
 func PublicGood() (*Root, error) { return ParseRoot(publicGoodRoot) }
+
+// PublicGoodJSON returns the file that [PublicGood] reads.
+func PublicGoodJSON() []byte { return bytes.Clone(publicGoodRoot) }
 
 // ParseRoot reads a trusted_root.json (Sigstore protobuf-specs, TrustedRoot).
 // The caller must trust where data came from.

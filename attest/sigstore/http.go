@@ -38,20 +38,23 @@ func newClient(ctx context.Context, patience time.Duration) *http.Client {
 		Transport:     boundedTransport{http.DefaultTransport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &http.Client{
-		Transport:     boundTransport{ctx, &retryablehttp.RoundTripper{Client: client}},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Client{Transport: boundTransport{ctx, &retryablehttp.RoundTripper{Client: client}}}
 }
 
-// boundTransport ends requests with a context: sigstore-go's clients give theirs none.
+// boundTransport ends requests with a context, which sigstore-go's clients do not give
+// theirs, and follows no redirection, which they would.
 type boundTransport struct {
 	ctx  context.Context
 	next http.RoundTripper
 }
 
 func (t boundTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return t.next.RoundTrip(r.WithContext(t.ctx))
+	response, err := t.next.RoundTrip(r.WithContext(t.ctx))
+	if err == nil && response.StatusCode >= 300 && response.StatusCode < 400 {
+		response.Body.Close()
+		return nil, fmt.Errorf("it answered %s, and redirections are not followed", response.Status)
+	}
+	return response, err
 }
 
 // boundedTransport cuts answers off.

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"plimsoll.example/attest"
+	"plimsoll.example/attest/kms"
 )
 
 const keyHelp = `Usage: plimsoll key generate [-o FILE] [--algorithm NAME] [--passphrase-file FILE | --no-passphrase]
-       plimsoll key show FILE [--passphrase-file FILE]
+       plimsoll key show FILE|NAME://REFERENCE [--passphrase-file FILE]
        plimsoll key import FILE -o NEW [--passphrase-file FILE] [--new-passphrase-file FILE | --no-passphrase]
 
 generate makes a key, ECDSA P-256 unless --algorithm says another: FILE holds the
@@ -20,7 +21,8 @@ is encrypted in Sigstore's form, which cosign reads too. On a terminal the passp
 is asked for; elsewhere it comes from --passphrase-file, and without one the key is
 not encrypted, which is said. An existing file is never overwritten.
 
-show tells the names of a private or public key, its kind, and its public half.
+show tells the names of a private or public key, its kind, and its public half. It asks
+the program sigstore-kms-NAME on PATH about a key that a key management service holds.
 
 import reads a private key that another tool made (PEM: SEC1, PKCS#8 plain or
 encrypted, cosign's) and writes it as generate does.
@@ -41,7 +43,7 @@ const maxKeyFile = 64 << 10
 // passphraseUsage tells what --passphrase-file takes, for every command.
 const passphraseUsage = "the key's passphrase: the first line of this file, or of descriptor N for fd:N"
 
-func runKey(_ context.Context, io stdio, args []string) error {
+func runKey(ctx context.Context, io stdio, args []string) error {
 	word := ""
 	if len(args) > 0 {
 		word = args[0]
@@ -50,7 +52,7 @@ func runKey(_ context.Context, io stdio, args []string) error {
 	case "generate":
 		return runKeyGenerate(io, args[1:])
 	case "show":
-		return runKeyShow(io, args[1:])
+		return runKeyShow(ctx, io, args[1:])
 	case "import":
 		return runKeyImport(io, args[1:])
 	}
@@ -150,7 +152,31 @@ func runKeyImport(io stdio, args []string) error {
 	return f.write(io, key)
 }
 
-func runKeyShow(io stdio, args []string) error {
+// publicHalf reads the public half of a key: its own file, the private key's, or a key
+// management service's.
+func publicHalf(ctx context.Context, io stdio, name, passphraseFile string) (*attest.PublicKey, error) {
+	if kms.IsReference(name) {
+		key, err := openKMS(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return key.PublicHalf(), nil
+	}
+	data, err := readBounded(name, maxKeyFile)
+	if err != nil {
+		return nil, failed(fmt.Errorf("reading key: %w", err))
+	}
+	if key, err := attest.ParsePublicHalf(data); err == nil {
+		return key, nil
+	}
+	private, err := loadKey(io, name, passphraseFile)
+	if err != nil {
+		return nil, err
+	}
+	return private.PublicHalf(), nil
+}
+
+func runKeyShow(ctx context.Context, io stdio, args []string) error {
 	flags := newFlags(io, "key show", keyHelp)
 	passphraseFile := flags.String("passphrase-file", "", passphraseUsage)
 	var format string
@@ -161,17 +187,9 @@ func runKeyShow(io stdio, args []string) error {
 	if flags.NArg() != 1 {
 		return usagef("key show: expected one FILE, found %d", flags.NArg())
 	}
-	data, err := readBounded(flags.Arg(0), maxKeyFile)
+	key, err := publicHalf(ctx, io, flags.Arg(0), *passphraseFile)
 	if err != nil {
-		return failed(fmt.Errorf("reading key: %w", err))
-	}
-	key, err := attest.ParsePublicHalf(data)
-	if err != nil {
-		private, err := loadKey(io, flags.Arg(0), *passphraseFile)
-		if err != nil {
-			return err
-		}
-		key = private.PublicHalf()
+		return err
 	}
 	if format == "json" {
 		encoder := json.NewEncoder(io.out)

@@ -210,14 +210,7 @@ func (f *signerFlags) openKeys(ctx context.Context, io stdio) ([]attest.Signer, 
 func (f *signerFlags) openKey(ctx context.Context, io stdio, i int) (attest.Signer, error) {
 	name := f.keys[i]
 	if kms.IsReference(name) {
-		key, err := kms.Open(ctx, name)
-		if errors.Is(err, kms.ErrNoPlugin) {
-			return nil, failed(err).withHint("install the Sigstore KMS plugin for %s, or name a key in a file", name)
-		}
-		if err != nil {
-			return nil, failed(err)
-		}
-		return key, nil
+		return openKMS(ctx, name)
 	}
 	passphrase := ""
 	switch len(f.passphraseFiles) {
@@ -228,6 +221,17 @@ func (f *signerFlags) openKey(ctx context.Context, io stdio, i int) (attest.Sign
 		passphrase = f.passphraseFiles[i]
 	}
 	return loadKey(io, name, passphrase)
+}
+
+func openKMS(ctx context.Context, name string) (attest.Signer, error) {
+	key, err := kms.Open(ctx, name)
+	if errors.Is(err, kms.ErrNoPlugin) {
+		return nil, failed(err).withHint("install the Sigstore KMS plugin for %s, or name a key in a file", name)
+	}
+	if err != nil {
+		return nil, failed(err)
+	}
+	return key, nil
 }
 
 // notary wires the services that the flags name.

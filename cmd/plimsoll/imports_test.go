@@ -39,14 +39,15 @@ var mayImport = map[string][]string{
 
 // only lists who may import what, by prefix of the import path.
 var only = map[string][]string{
-	"github.com/sigstore/":                  {"verify/sigstore", "attest/sigstore", "attest/kms"},
-	"github.com/CycloneDX/cyclonedx-go":     {"sbom"},
-	"github.com/spf13/pflag":                {"cmd/plimsoll"},
-	"golang.org/x/term":                     {"cmd/plimsoll"},
-	"github.com/google/licensecheck":        {"sbom/license"},
-	"go.yaml.in/yaml/v3":                    {"sbom/npm", "verify", "cmd/plimsoll"},
-	"github.com/tailscale/hujson":           {"sbom/npm"},
-	"github.com/bmatcuk/doublestar/":        {"sbom", "sbom/npm", "attest"},
+	"github.com/sigstore/":                    {"verify/sigstore", "attest/sigstore", "attest/kms"},
+	"github.com/CycloneDX/cyclonedx-go":       {"sbom"},
+	"github.com/spf13/pflag":                  {"cmd/plimsoll"},
+	"golang.org/x/term":                       {"cmd/plimsoll"},
+	"github.com/google/licensecheck":          {"sbom/license"},
+	"go.yaml.in/yaml/v3":                      {"sbom/npm", "verify", "cmd/plimsoll"},
+	"github.com/tailscale/hujson":             {"sbom/npm"},
+	"github.com/bmatcuk/doublestar/":          {"sbom", "sbom/npm", "attest"},
+	"github.com/google/go-containerregistry/": {"attest/oci"},
 	"log":                                   {},
 	"flag":                                  {},
 	"net/http":                              {"attest/sigstore", "attest/oci"},

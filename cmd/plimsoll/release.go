@@ -143,7 +143,7 @@ func prepare(ctx context.Context, f releaseFlags, path string) (*released, error
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, failed(fmt.Errorf("reading artifact: %q: expected a file, found a directory", path)).withHint("plimsoll attest signs statements about directories")
 	}
-	t, err := readTarget(ctx, path, "")
+	t, err := readTarget(ctx, path, "", "")
 	if err != nil {
 		return nil, err
 	}

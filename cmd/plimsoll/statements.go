@@ -169,7 +169,7 @@ func writeBundles(ctx context.Context, signed []signedArtifact, others []output)
 	}
 	// Everyone takes several locks in the same order, else two would wait for each
 	// other.
-	signed = slices.Clone(signed)
+	signed = slices.DeleteFunc(slices.Clone(signed), func(s signedArtifact) bool { return s.bundles == "" })
 	slices.SortFunc(signed, func(a, b signedArtifact) int { return strings.Compare(lockOrder(a.bundles), lockOrder(b.bundles)) })
 	for _, s := range signed {
 		lock, err := attest.Lock(ctx, s.bundles)

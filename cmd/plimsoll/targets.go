@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"plimsoll.example/attest"
+	"plimsoll.example/attest/oci"
 )
 
 // target is an artifact that is to be attested.
@@ -17,7 +18,8 @@ type target struct {
 	arg      string // as the user names it
 	path     string // of the file or directory, without a slash at its end; "": it is no file
 	subjects []attest.Subject
-	bundles  string // the file that its bundles are appended to
+	images   []oci.Image // in a registry, one a subject
+	bundles  string      // the file that its bundles are appended to; "": none
 }
 
 // sha256 is the artifact's digest, if it is one file.
@@ -33,8 +35,15 @@ var digestArguments = []string{"sha256", "sha512", "gitCommit"}
 
 var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// readTarget hashes an artifact. name, if not "", is the subject's.
-func readTarget(ctx context.Context, arg, name string) (target, error) {
+// readTarget hashes an artifact. name, if not "", is the subject's; platform picks
+// images of an index.
+func readTarget(ctx context.Context, arg, name, platform string) (target, error) {
+	if strings.HasPrefix(arg, oci.Scheme) {
+		return readImage(ctx, arg, name, platform)
+	}
+	if platform != "" {
+		return target{}, usagef("attest: --platform goes with %sIMAGE, found %q", oci.Scheme, arg)
+	}
 	for _, algorithm := range digestArguments {
 		digest, ok := strings.CutPrefix(arg, algorithm+":")
 		if !ok {
@@ -74,6 +83,23 @@ func readTarget(ctx context.Context, arg, name string) (target, error) {
 		}
 	}
 	return target{arg: arg, path: arg, subjects: []attest.Subject{{Name: name, Digest: digests}}}, nil
+}
+
+// readImage asks a registry for an image's manifest.
+func readImage(ctx context.Context, arg, name, platform string) (target, error) {
+	_, images, err := resolve(ctx, arg, platform)
+	if err != nil {
+		return target{}, err
+	}
+	t := target{arg: arg, images: images}
+	for _, image := range images {
+		subject := image.Subject
+		if name != "" {
+			subject.Name = name
+		}
+		t.subjects = append(t.subjects, subject)
+	}
+	return t, nil
 }
 
 // readDirectory makes each regular file of a directory a subject.

@@ -14,6 +14,13 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"e2e.plimsoll.example/services"
@@ -67,6 +74,9 @@ func environment(env *testscript.Env) error {
 		"COSIGN="+filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), "bin", "cosign"), "NPMMODULES="+programs,
 		"TUF_ROOT="+filepath.Join(env.WorkDir, "tuf"),
 	)
+	for name, address := range services.Registries {
+		env.Vars = append(env.Vars, name+"="+address)
+	}
 	return os.WriteFile(filepath.Join(env.WorkDir, "npmverify.js"), []byte(npmVerify), 0o644)
 }
 
@@ -99,6 +109,8 @@ func TestScript(t *testing.T) {
 			"followed": followed,
 			"config":   config,
 			"token":    token,
+			"image":    image,
+			"kept":     kept,
 			"check":    check,
 		},
 	})
@@ -198,4 +210,43 @@ func followed(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("a redirection was followed to %v", url)
 		return false
 	})
+}
+
+// kept: no token was shown to a host that it is not for.
+func kept(ts *testscript.TestScript, _ bool, _ []string) {
+	services.Leaked.Range(func(shown, _ any) bool {
+		ts.Fatalf("another host was shown %v", shown)
+		return false
+	})
+}
+
+// image REFERENCE VARIABLE [PLATFORM...]: pushes an image of random bytes, or an index of
+// several, and sets VARIABLE to its digest, VARIABLE1 and so on to those of its images.
+func image(ts *testscript.TestScript, _ bool, args []string) {
+	tag, err := name.NewTag(args[0])
+	ts.Check(err)
+	auth := remote.WithAuth(&authn.Basic{Username: services.TokenUser, Password: services.TokenWord})
+	set := func(variable string, taggable interface{ Digest() (v1.Hash, error) }) {
+		digest, err := taggable.Digest()
+		ts.Check(err)
+		ts.Setenv(variable, digest.String())
+	}
+	if len(args) == 2 {
+		one, err := random.Image(1000, 1)
+		ts.Check(err)
+		ts.Check(remote.Write(tag, one, auth))
+		set(args[1], one)
+		return
+	}
+	var index v1.ImageIndex = empty.Index
+	for i, platform := range args[2:] {
+		one, err := random.Image(1000, 1)
+		ts.Check(err)
+		p, err := v1.ParsePlatform(platform)
+		ts.Check(err)
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: one, Descriptor: v1.Descriptor{Platform: p}})
+		set(args[1]+strconv.Itoa(i+1), one)
+	}
+	ts.Check(remote.WriteIndex(tag, index, auth))
+	set(args[1], index)
 }

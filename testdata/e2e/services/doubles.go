@@ -39,7 +39,9 @@ func (s *Services) startDoubles() error {
 	if err != nil {
 		return err
 	}
+	registry := referrers()
 	for address, handler := range map[string]http.Handler{
+		"http://" + goRegistry: registry, "http://" + lockedRegistry: locked(registry), "http://" + storageHost: storage(registry),
 		OnceURL: once(), SlowURL: slow(), AheadURL: ahead, ElsewhereURL: elsewhere(), EndlessURL: endless(), BusyURL: busy(),
 	} {
 		u, err := url.Parse(address)

@@ -62,8 +62,27 @@ func Start(bin, dir string) (*Services, error) {
 			return nil, err
 		}
 	}
+	config := "version: 0.1\nlog: {level: error}\nstorage: {inmemory: {}, delete: {enabled: true}}\nhttp: {addr: " + plainRegistry + "}\n"
+	if err := os.WriteFile(in("registry.yml"), []byte(config), 0o600); err != nil {
+		return s, err
+	}
+	if _, err := s.Run("http://"+plainRegistry+"/v2/", "registry", "serve", in("registry.yml")); err != nil {
+		return s, err
+	}
 	return s, s.startDoubles()
 }
+
+// plainRegistry has no referrers API; goRegistry has, in this process.
+const (
+	plainRegistry  = "127.0.0.1:5000"
+	goRegistry     = "127.0.0.1:5001"
+	lockedRegistry = "127.0.0.1:5002" // goRegistry, for those who show a token
+	// TokenUser and TokenWord are what lockedRegistry's token service wants.
+	TokenUser, TokenWord = "builder", "open sesame"
+)
+
+// Registries, by what they are.
+var Registries = map[string]string{"PLAIN": plainRegistry, "REFERRERS": goRegistry, "LOCKED": lockedRegistry}
 
 // File names one of the files that [Start] made.
 func (s *Services) File(name string) string { return filepath.Join(s.dir, name) }

@@ -135,7 +135,7 @@ func (n *Notary) certify(ctx context.Context, id identity) (certified, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if public, ok := leaf.PublicKey.(interface{ Equal(x any) bool }); ok && !public.Equal(key.Public()) {
+	if public, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(key.Public()) {
 		return fail(errors.New("its certificate is for another key"))
 	}
 	now := time.Now()

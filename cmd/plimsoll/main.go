@@ -55,7 +55,7 @@ func commands() []command {
 func main() {
 	// Commands are short, and most end before their garbage is worth collecting:
 	// that saves a fifth of their time. The limit keeps long ones small.
-	setGarbage(800, 256<<20)
+	setGarbage(800, 128<<20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, stdio{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])

@@ -323,6 +323,20 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("without %s: expected an error that names it, found %v", name, err)
 		}
 	}
+	for name, wrong := range map[string]string{
+		"GITHUB_SERVER_URL": "github.com", "GITHUB_REPOSITORY": "acme", "GITHUB_WORKFLOW_REF": "acme/shop/.github/workflows/release.yml",
+		"GITHUB_SHA": "zzz", "GITHUB_RUN_ID": "7?x=1",
+	} {
+		_, err := attest.Provenance(func(k string) string {
+			if k == name {
+				return wrong
+			}
+			return github[k]
+		}, attest.BuildDescription{})
+		if err == nil || !strings.Contains(err.Error(), name+": expected ") {
+			t.Errorf("%s=%s: expected an error that names it, found %v", name, wrong, err)
+		}
+	}
 	local, err := attest.Provenance(func(string) string { return "" }, attest.BuildDescription{})
 	if err != nil || !strings.Contains(string(local.Predicate), `"buildType":"https://plimsoll.example/buildtypes/local/v1"`) {
 		t.Errorf("a local build: %s, %v", local.Predicate, err)

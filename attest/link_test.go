@@ -3,14 +3,13 @@ package attest_test
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/in-toto/in-toto-golang/in_toto"
 
@@ -112,7 +111,7 @@ func TestRecordFiles(t *testing.T) {
 		{".", ".git a/b", "a/in a/x.js z.txt", "a/loop a/out"},
 		{".", "**/*.js .git **/out **/loop", "a/b/empty a/in z.txt", ""},
 	} {
-		r, err := attest.RecordFiles(context.Background(), dir, strings.Fields(c.patterns), strings.Fields(c.exclude))
+		r, err := attest.RecordFiles(context.Background(), dir, strings.Fields(c.patterns), strings.Fields(c.exclude), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,95 +125,45 @@ func TestRecordFiles(t *testing.T) {
 			t.Errorf("%s without %s: expected %s and %s, found %s and %s", c.patterns, c.exclude, c.want, c.ledOut, got, r.LedOut)
 		}
 	}
+	r, err := attest.RecordFiles(context.Background(), dir, []string{"a"}, nil, 5)
+	if err != nil || !slices.Equal(r.Folders, []string{"a/folder"}) {
+		t.Errorf("expected the link to a folder to be named, found %q, %v", r.Folders, err)
+	}
+	if _, err := attest.RecordFiles(context.Background(), dir, []string{"a"}, nil, 3); !errors.Is(err, attest.ErrTooMany) {
+		t.Errorf("expected four files to be too many, found %v", err)
+	}
+	// what a folder above is excluded from is excluded
+	var nothing *attest.ErrNothing
+	for _, pattern := range []string{"a/b", "a/b/*", "a/x.js"} {
+		if r, err := attest.RecordFiles(context.Background(), dir, []string{pattern}, []string{"a"}, 0); !errors.As(err, &nothing) {
+			t.Errorf("%s without a: found %v, %v", pattern, r.Files, err)
+		}
+	}
+	// names that read like patterns are names, where they are there
+	for _, odd := range []string{"odd[1]", "{b", "b*"} {
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, odd), 0o755), os.WriteFile(filepath.Join(dir, odd, "f"), []byte("f"), 0o644)); err != nil {
+			t.Skip(err)
+		}
+		for _, pattern := range []string{odd, odd + "/f"} {
+			if r, err := attest.RecordFiles(context.Background(), dir, []string{pattern}, nil, 0); err != nil || len(r.Files) != 1 || r.Files[0].Name != odd+"/f" {
+				t.Errorf("%s: found %v, %v", pattern, r.Files, err)
+			}
+		}
+	}
 	for _, bad := range []string{"", "nothing*", "../x", "/etc/*", "a/[", ".git/none"} {
-		if r, err := attest.RecordFiles(context.Background(), dir, []string{bad}, nil); err == nil && bad != "" {
+		if r, err := attest.RecordFiles(context.Background(), dir, []string{bad}, nil, 0); err == nil && bad != "" {
 			t.Errorf("%q: found %v", bad, r.Files)
 		}
 	}
 }
 
-// TestReports: what scanners and test runners write becomes the standard's predicate,
-// sorted, each finding once; what is no such report is refused.
-func TestReports(t *testing.T) {
-	predicate, found, err := attest.ParseVulns([]byte(`{"matches":[
-		{"vulnerability":{"id":"CVE-2"},"artifact":{"name":"a","version":"1"}},
-		{"vulnerability":{"id":"CVE-1","severity":"High","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"purl":"pkg:npm/a@1"}},
-		{"vulnerability":{"id":"CVE-1","severity":"High"},"artifact":{"purl":"pkg:npm/a@1"}}],
-		"descriptor":{"name":"grype","version":"1","timestamp":"2026-01-02T03:04:05+01:00","db":{"built":"2026-01-01T00:00:00Z"}}}`), zero)
-	want := `{"scanner":{"uri":"https://github.com/anchore/grype","version":"1","db":{"lastUpdate":"2026-01-01T00:00:00Z"},"result":[` +
-		`{"id":"CVE-1","severity":[{"method":"severity","score":"High"},{"method":"CVSS_V3.1","score":"V"}],"annotations":[{"package":"pkg:npm/a@1"}]},` +
-		`{"id":"CVE-2","severity":[],"annotations":[{"package":"a@1"}]}]},"metadata":{"scanStartedOn":"2026-01-02T02:04:05Z","scanFinishedOn":"2026-01-02T02:04:05Z"}}`
-	if err != nil || found != 2 || string(predicate) != want {
-		t.Errorf("expected %s\nfound %s, %d, %v", want, predicate, found, err)
+// TestRecordNotUTF8: two names that are one in JSON are no names for a statement.
+func TestRecordNotUTF8(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a\xff"), nil, 0o644); err != nil {
+		t.Skipf("this file system takes no such name: %v", err)
 	}
-	again, found, err := attest.ParseVulns(predicate, zero)
-	if err != nil || found != 2 || string(again) != string(predicate) {
-		t.Errorf("a predicate is not kept as it is: %s, %v", again, err)
+	if r, err := attest.RecordFiles(context.Background(), dir, []string{"."}, nil, 0); err == nil || !strings.Contains(err.Error(), "expected a name in UTF-8") {
+		t.Errorf("found %v, %v", r.Files, err)
 	}
-	if predicate, _, err := attest.ParseVulns([]byte(`{"SchemaVersion":2,"ArtifactName":"a","CreatedAt":"2026-01-02T03:04:05Z"}`), zero); err != nil || !strings.Contains(string(predicate), `"result":[]`) {
-		t.Errorf("nothing found: %s, %v", predicate, err)
-	}
-	if predicate, _, err := attest.ParseVulns([]byte(`{"SchemaVersion":2,"ArtifactName":"a","CreatedAt":"2020-01-02T03:04:05Z"}`), time.Unix(1750000000, 0)); err != nil || !strings.Contains(string(predicate), `"scanFinishedOn":"2020-`) {
-		t.Errorf("a scan is made younger: %s, %v", predicate, err)
-	}
-	for _, bad := range []string{``, `[]`, `{}`, `{"matches":[{}],"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`, `{"matches":1,"descriptor":{}}`, `{"results":[{"packages":[{"vulnerabilities":[{}]}]}]}`,
-		`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`, `{"scanner":{},"metadata":{}}`, `{"results":[],"results":[]}`,
-		`{"results":null}`, `{"matches":null,"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`, `{"matches":[],"descriptor":{"name":"other","timestamp":"2026-01-02T03:04:05Z"}}`,
-		`{"results":[{"check_id":"x","path":"a.py"}],"errors":[]}`} {
-		if p, _, err := attest.ParseVulns([]byte(bad), time.Unix(1750000000, 0)); err == nil {
-			t.Errorf("%s: found %s", bad, p)
-		}
-	}
-	for _, c := range []struct{ report, want string }{
-		{`<testsuite name="s"><testcase name="a"/><testcase name="a"><error/></testcase><testcase classname="k" name="b"/></testsuite>`, `{"result":"FAILED","configuration":[],"passedTests":["k.b"],"warnedTests":[],"failedTests":["a"]}`},
-		{`<testsuites><testsuite name="s" failures="1"><testcase name="a"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":["s"]}`},
-		{`<testsuites><testsuite name="o"><testsuite name="s" errors="00"><testcase name="a"/></testsuite></testsuite></testsuites>`, `{"result":"PASSED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":[]}`},
-		{`{"Action":"run","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p","Test":"T"}` + "\n" + `{"Action":"fail","Package":"p"}`, `{"result":"FAILED","configuration":[],"passedTests":[],"warnedTests":[],"failedTests":["p.T"]}`},
-		{`<testsuites tests="2" failures="1"><testsuite name="s"><testcase name="a"/><testcase name="b"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a","b"],"warnedTests":[],"failedTests":["testsuites"]}`},
-		{`<testsuites><failure/><testsuite name="s"><testcase name="a"/></testsuite></testsuites>`, `{"result":"FAILED","configuration":[],"passedTests":["a"],"warnedTests":[],"failedTests":["testsuites"]}`},
-		{`{"Action":"fail","Package":"p"}`, `{"result":"FAILED","configuration":[],"passedTests":[],"warnedTests":[],"failedTests":["p"]}`},
-	} {
-		predicate, _, err := attest.ParseTests([]byte(c.report), nil, "")
-		if err != nil || string(predicate) != c.want {
-			t.Errorf("%s: expected %s, found %s, %v", c.report, c.want, predicate, err)
-		}
-		if !json.Valid(predicate) || attest.CheckPredicate(attest.TypeTestResult, predicate) != nil {
-			t.Errorf("%s is no predicate", predicate)
-		}
-	}
-	for _, bad := range []string{``, `x`, `<html/>`, `<testsuite>`, `<testsuite/>`, `<testsuite tests="500"><testcase name="a"/></testsuite>`, `<testsuite><testcase/></testsuite>`, `{"a":1}`, `{"Action":"run","Test":"T"}`, `{"Action":`, `{"Action":"pass","Package":"p"}`} {
-		if p, _, err := attest.ParseTests([]byte(bad), nil, ""); err == nil {
-			t.Errorf("%s: found %s", bad, p)
-		}
-	}
-}
-
-// FuzzReports: whatever a report holds, what is made of it has what its type requires.
-func FuzzReports(f *testing.F) {
-	f.Add([]byte(`{"matches":[{"vulnerability":{"id":"CVE-1","cvss":[{"version":"3.1","vector":"V"}]},"artifact":{"name":"a"}}],"descriptor":{"name":"grype","timestamp":"2026-01-02T03:04:05Z"}}`))
-	f.Add([]byte(`{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{"VulnerabilityID":"C","CVSS":{"nvd":{"V3Vector":"V"}}}]}],"CreatedAt":"2026-01-02T03:04:05Z"}`))
-	f.Add([]byte(`{"results":[{"packages":[{"package":{"name":"a","ecosystem":"npm"},"vulnerabilities":[{"id":"G","severity":[{"type":"T","score":"S"}]}]}]}]}`))
-	f.Add([]byte(`<testsuites><testsuite name="s" failures="1"><testcase classname="c" name="n"><failure/></testcase></testsuite></testsuites>`))
-	f.Add([]byte("{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}\n{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}"))
-	f.Add([]byte(`{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"purl":"pkg:npm/a@1","hashes":[{"alg":"SHA-1","content":"00"}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if predicate, _, err := attest.ParseVulns(data, time.Unix(1750000000, 0)); err == nil {
-			if err := attest.CheckPredicate(attest.TypeVulns, predicate); err != nil {
-				t.Errorf("%s: %v", predicate, err)
-			}
-		}
-		if predicate, counts, err := attest.ParseTests(data, nil, ""); err == nil {
-			if err := attest.CheckPredicate(attest.TypeTestResult, predicate); err != nil || counts.Passed+counts.Failed == 0 {
-				t.Errorf("%s: %v, %v", predicate, counts, err)
-			}
-		}
-		if s, err := attest.ParseSBOM(data); err == nil {
-			list, err := s.Dependencies()
-			for _, d := range list {
-				if d.PURL == "" || len(d.Digest) == 0 || d.Digest.WellFormed() != nil {
-					t.Errorf("%+v, %v", d, err)
-				}
-			}
-		}
-	})
 }

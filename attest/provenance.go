@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"time"
 
@@ -129,6 +130,9 @@ func Provenance(getenv func(string) string, d BuildDescription) (Build, error) {
 	if len(env.missing) > 0 {
 		return Build{}, fmt.Errorf("describing the build: the CI's environment lacks %s", strings.Join(env.missing, ", "))
 	}
+	if len(env.wrong) > 0 {
+		return Build{}, fmt.Errorf("describing the build: %s", strings.Join(env.wrong, "; "))
+	}
 	if d.BuilderID != "" {
 		predicate.RunDetails.Builder.ID = d.BuilderID
 	}
@@ -147,6 +151,7 @@ func Provenance(getenv func(string) string, d BuildDescription) (Build, error) {
 type environment struct {
 	get     func(string) string
 	missing []string
+	wrong   []string
 }
 
 func (e *environment) need(name string) string {
@@ -156,6 +161,28 @@ func (e *environment) need(name string) string {
 	}
 	return v
 }
+
+// needLike is need of a variable with a form; like says it in words.
+func (e *environment) needLike(name string, form *regexp.Regexp, like string) string {
+	v := e.need(name)
+	if v != "" && !form.MatchString(v) {
+		e.wrong = append(e.wrong, fmt.Sprintf("%s: expected %s, found %q", name, like, clip(v)))
+	}
+	return v
+}
+
+var (
+	commitForm   = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	numberForm   = regexp.MustCompile(`^[0-9]+$`)
+	originForm   = regexp.MustCompile(`^https?://[^/?#\s@]+(/[^?#\s]*)?$`)
+	pairForm     = regexp.MustCompile(`^[^/\s@]+/[^/\s@]+$`)
+	workflowForm = regexp.MustCompile(`^[^/\s@]+/[^/\s@]+/[^\s@]+@[^\s]+$`)
+)
+
+const (
+	likeCommit = "a commit's 40 or 64 hexadecimal digits"
+	likeOrigin = "an address such as https://ci.example"
+)
 
 // set returns those of the named variables that are set.
 func (e *environment) set(names map[string]string) map[string]string {
@@ -171,16 +198,16 @@ func (e *environment) set(names map[string]string) map[string]string {
 // github fills the workflow build type v1 from GitHub's documented default
 // variables (GitHub docs, "Variables reference").
 func (e *environment) github() (slsa.ProvenancePredicate, string) {
-	repository := e.need("GITHUB_SERVER_URL") + "/" + e.need("GITHUB_REPOSITORY")
+	repository := e.needLike("GITHUB_SERVER_URL", originForm, likeOrigin) + "/" + e.needLike("GITHUB_REPOSITORY", pairForm, "OWNER/REPOSITORY")
 	// GITHUB_WORKFLOW_REF is OWNER/REPO/PATH@REF: the workflow that runs, which
 	// need not be of the commit that GITHUB_REF names.
-	workflow, ref, _ := strings.Cut(e.need("GITHUB_WORKFLOW_REF"), "@")
+	workflow, ref, _ := strings.Cut(e.needLike("GITHUB_WORKFLOW_REF", workflowForm, "OWNER/REPOSITORY/PATH@REF"), "@")
 	path := strings.TrimPrefix(workflow, e.get("GITHUB_REPOSITORY")+"/")
-	run := repository + "/actions/runs/" + e.need("GITHUB_RUN_ID")
+	run := repository + "/actions/runs/" + e.needLike("GITHUB_RUN_ID", numberForm, "a number")
 	if attempt := e.get("GITHUB_RUN_ATTEMPT"); attempt != "" {
 		run += "/attempts/" + attempt
 	}
-	commit := e.need("GITHUB_SHA")
+	commit := e.needLike("GITHUB_SHA", commitForm, likeCommit)
 	builder := builderGitHub
 	if runner := e.get("RUNNER_ENVIRONMENT"); runner != "" {
 		builder += "/" + runner
@@ -209,7 +236,7 @@ func (e *environment) github() (slsa.ProvenancePredicate, string) {
 // gitlab fills the gitlab-ci build type v1 from GitLab's predefined variables
 // (GitLab docs, "Predefined CI/CD variables reference").
 func (e *environment) gitlab() (slsa.ProvenancePredicate, string) {
-	project, job, builder := e.need("CI_PROJECT_URL"), e.get("CI_JOB_URL"), e.need("CI_SERVER_URL")
+	project, job, builder := e.needLike("CI_PROJECT_URL", originForm, likeOrigin), e.get("CI_JOB_URL"), e.needLike("CI_SERVER_URL", originForm, likeOrigin)
 	if runner := e.get("CI_RUNNER_ID"); runner != "" {
 		builder += "/-/runners/" + runner
 	}
@@ -236,7 +263,7 @@ func (e *environment) gitlab() (slsa.ProvenancePredicate, string) {
 				"job_name":    "CI_JOB_NAME",
 				"event":       "CI_PIPELINE_SOURCE",
 			}),
-			ResolvedDependencies: gitCommit(project, ref, e.need("CI_COMMIT_SHA")),
+			ResolvedDependencies: gitCommit(project, ref, e.needLike("CI_COMMIT_SHA", commitForm, likeCommit)),
 		},
 		RunDetails: slsa.ProvenanceRunDetails{
 			Builder:       slsa.Builder{ID: builder},

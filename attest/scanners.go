@@ -128,7 +128,7 @@ func parseTrivy(data []byte) (vulns, error) {
 		CreatedAt time.Time
 		Trivy     struct{ Version string }
 		Results   []struct {
-			Target          string
+			Target, Class   string
 			Vulnerabilities []struct {
 				VulnerabilityID, PkgName, InstalledVersion, Severity, SeveritySource string
 				PkgIdentifier                                                        struct{ PURL string }
@@ -141,6 +141,15 @@ func parseTrivy(data []byte) (vulns, error) {
 	}
 	v := vulns{Scanner: scanner{URI: "https://github.com/aquasecurity/trivy", Version: report.Trivy.Version},
 		Metadata: scanMetadata{report.CreatedAt.UTC(), report.CreatedAt.UTC()}}
+	scanned, classes := false, map[string]bool{}
+	for _, r := range report.Results {
+		classes[cmp.Or(clip(r.Class), "none")] = true
+		scanned = scanned || r.Class == "os-pkgs" || r.Class == "lang-pkgs" || len(r.Vulnerabilities) > 0
+	}
+	if !scanned {
+		return vulns{}, fmt.Errorf("reading Trivy's report: no packages were scanned for vulnerabilities: expected a result of class os-pkgs or lang-pkgs, found %s",
+			cmp.Or(strings.Join(sortedNames(classes), ", "), "no result"))
+	}
 	for _, r := range report.Results {
 		for _, found := range r.Vulnerabilities {
 			if found.VulnerabilityID == "" {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // A Configuration is a file that says how tests are run, as in-toto's test-result
@@ -153,7 +154,9 @@ func parseJUnit(report []byte) (testRun, error) {
 		found    int // test cases
 	}
 	run := testRun{}
+	named := map[string]int{} // how many test cases have a name
 	decoder := xml.NewDecoder(bytes.NewReader(report))
+	decoder.CharsetReader = charset
 	suites := []suite{{name: "the report"}}
 	root := ""
 	for {
@@ -180,6 +183,7 @@ func parseJUnit(report []byte) (testRun, error) {
 					return nil, fmt.Errorf("reading JUnit's XML: %w", err)
 				}
 				run.end(name, how)
+				named[name]++
 				suites[len(suites)-1].found++
 				suites[len(suites)-1].failed = suites[len(suites)-1].failed || how == "fail"
 			case "error", "failure": // of the suite itself
@@ -203,7 +207,27 @@ func parseJUnit(report []byte) (testRun, error) {
 	if root != "testsuites" && root != "testsuite" {
 		return nil, fmt.Errorf("reading JUnit's XML: expected testsuites or testsuite, found %q", clip(root))
 	}
+	// Cases of one name, of a class in two suites or a test with parameters, are tests
+	// each. Which of them failed the name does not tell, so if one did, all did.
+	for name, cases := range named {
+		for n := 2; n <= cases; n++ {
+			run.end(fmt.Sprintf("%s #%d", name, n), run[name])
+		}
+	}
 	return run, nil
+}
+
+// charset reads the encodings that tools of before UTF-8 write.
+func charset(label string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "us-ascii", "ascii":
+		return in, nil
+	case "iso-8859-1", "latin1":
+		return charmap.ISO8859_1.NewDecoder().Reader(in), nil
+	case "windows-1252", "cp1252":
+		return charmap.Windows1252.NewDecoder().Reader(in), nil
+	}
+	return nil, fmt.Errorf("expected UTF-8, ISO-8859-1 or Windows-1252, found the encoding %q", clip(label))
 }
 
 // readCase reads one test case to its end.

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -96,13 +99,15 @@ var predicateTypes = []PredicateType{
 	{TypeTestResult, "test", "which tests passed (in-toto test-result v0.1)", object(
 		must("result", oneOf("PASSED", "WARNED", "FAILED")), must("configuration", list(object())),
 		may("passedTests", list(text)), may("warnedTests", list(text)), may("failedTests", list(text)),
-	)},
+	).holding(testsAgree)},
 	{TypeOpenVEX, "vex", "which vulnerabilities concern the artifact (OpenVEX v0.2.0)", object(
 		must("@context", uri), must("@id", uri), must("author", text), must("timestamp", timestamp), must("version", number),
 		must("statements", some(object(
-			must("vulnerability", anything), must("status", oneOf("not_affected", "affected", "fixed", "under_investigation")),
+			must("vulnerability", object(must("name", text))), must("status", oneOf("not_affected", "affected", "fixed", "under_investigation")),
+			may("justification", oneOf("component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
+				"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist")),
 		).holding(vexReason))),
-	)},
+	).holding(vexVersion)},
 	{TypeVSA, "vsa", "what a verifier decided (SLSA VSA v1)", object(
 		must("verifier", object(must("id", uri))), may("timeVerified", timestamp), must("resourceUri", uri),
 		must("policy", object(must("uri", uri))), must("verificationResult", oneOf("PASSED", "FAILED")), must("verifiedLevels", list(text)),
@@ -112,7 +117,7 @@ var predicateTypes = []PredicateType{
 			must("uri", uri), may("db", object(must("lastUpdate", timestamp))),
 			must("result", list(object(must("id", text), must("severity", list(object(must("method", text), must("score", text))))))),
 		)),
-		must("metadata", object(must("scanStartedOn", timestamp), must("scanFinishedOn", timestamp))),
+		must("metadata", object(must("scanStartedOn", timestamp), must("scanFinishedOn", timestamp)).holding(scanEnds)),
 	)},
 }
 
@@ -121,15 +126,57 @@ var predicateTypes = []PredicateType{
 // Labels").
 func vexReason(statement map[string]jsontext.Value) error {
 	says := func(name string) bool { return text.check(statement[name], name) == nil }
-	switch string(statement["status"]) {
-	case `"not_affected"`:
+	switch textOf(statement["status"]) {
+	case "not_affected":
 		if !says("justification") && !says("impact_statement") {
 			return errors.New("not_affected needs a justification or an impact_statement")
 		}
-	case `"affected"`:
+	case "affected":
 		if !says("action_statement") {
 			return errors.New("affected needs an action_statement")
 		}
 	}
 	return nil
+}
+
+// vexVersion holds a document to the format's context, and to a version that counts
+// (OpenVEX v0.2.0, "Document").
+func vexVersion(document map[string]jsontext.Value) error {
+	if context := textOf(document["@context"]); context != TypeOpenVEX && !strings.HasPrefix(context, TypeOpenVEX+"/") {
+		return fmt.Errorf("@context: expected %s or a version of it, found %q", TypeOpenVEX, clip(context))
+	}
+	if version, err := strconv.ParseUint(string(document["version"]), 10, 63); err != nil || version == 0 {
+		return fmt.Errorf("version: expected 1 or more, found %s", clip(string(document["version"])))
+	}
+	return nil
+}
+
+// testsAgree holds a result to the tests that it lists.
+func testsAgree(predicate map[string]jsontext.Value) error {
+	var failed []string
+	if jsonv2.Unmarshal(predicate["failedTests"], &failed) == nil && len(failed) > 0 && textOf(predicate["result"]) != "FAILED" {
+		return fmt.Errorf("result: expected FAILED, because failedTests lists %d, found %s", len(failed), textOf(predicate["result"]))
+	}
+	return nil
+}
+
+func scanEnds(metadata map[string]jsontext.Value) error {
+	started, err := time.Parse(time.RFC3339, textOf(metadata["scanStartedOn"]))
+	if err != nil {
+		return err
+	}
+	finished, err := time.Parse(time.RFC3339, textOf(metadata["scanFinishedOn"]))
+	if err == nil && finished.Before(started) {
+		return errors.New("scanFinishedOn: it is before scanStartedOn")
+	}
+	return err
+}
+
+// textOf is a JSON text as it reads, whatever escapes it is written with.
+func textOf(value jsontext.Value) string {
+	var found string
+	if jsonv2.Unmarshal(value, &found) != nil {
+		return ""
+	}
+	return found
 }

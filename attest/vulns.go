@@ -53,11 +53,15 @@ type scanMetadata struct {
 // ErrNoScanTime reports a scanner's report that does not say when it was made.
 var ErrNoScanTime = errors.New("the report does not say when the scan was")
 
+// ErrScanTime reports a report that says when it was made to a caller who says it too.
+var ErrScanTime = errors.New("the report says itself when the scan was")
+
 // ParseVulns turns a scanner's JSON report into a vulns v0.2 predicate: OSV-Scanner's,
 // Grype's or Trivy's, or one that is such a predicate already. at is when the scan
-// was, for reports that do not say; the zero time makes these [ErrNoScanTime]. What
-// is found is sorted, and each vulnerability of a package stands once. It returns how
-// many there are.
+// was, for reports that do not say, and for them alone: without it these are an
+// [ErrNoScanTime], and with it the others an [ErrScanTime]. What is found is sorted, and
+// each vulnerability of a package stands once, with every severity that is given for
+// it. It returns how many there are.
 func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found int, err error) {
 	var members map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(report, &members); err != nil {
@@ -73,6 +77,9 @@ func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found i
 		if err := jsonv2.Unmarshal(report, &v); err != nil {
 			return nil, 0, JSONError(err)
 		}
+		if !at.IsZero() {
+			return nil, 0, ErrScanTime
+		}
 		return report, len(v.Scanner.Result), nil
 	case members["matches"].Kind() == '[' && has("descriptor"):
 		v, err = parseGrype(report)
@@ -86,26 +93,39 @@ func ParseVulns(report []byte, at time.Time) (predicate json.RawMessage, found i
 	if err != nil {
 		return nil, 0, err
 	}
-	if v.Metadata.Finished.IsZero() && !at.IsZero() {
-		v.Metadata = scanMetadata{at.UTC(), at.UTC()}
-	}
-	if v.Metadata.Finished.IsZero() {
+	switch says := !v.Metadata.Finished.IsZero(); {
+	case says && !at.IsZero():
+		return nil, 0, ErrScanTime
+	case !says && at.IsZero():
 		return nil, 0, ErrNoScanTime
+	case !says:
+		v.Metadata = scanMetadata{at.UTC(), at.UTC()}
 	}
 	v.Scanner.sort()
 	predicate, err = json.Marshal(v)
 	return predicate, len(v.Scanner.Result), err
 }
 
+// sort sorts what was found. What stands twice becomes one with the severities of both.
 func (s *scanner) sort() {
 	compare := func(a, b vulnerable) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.pkg(), b.pkg()))
 	}
 	slices.SortStableFunc(s.Result, compare)
-	s.Result = slices.CompactFunc(s.Result, func(a, b vulnerable) bool { return compare(a, b) == 0 })
-	if s.Result == nil {
-		s.Result = []vulnerable{} // an empty list: the scanner found nothing
+	merged := make([]vulnerable, 0, len(s.Result)) // an empty list: the scanner found nothing
+	for _, v := range s.Result {
+		if n := len(merged); n == 0 || compare(merged[n-1], v) != 0 {
+			merged = append(merged, v)
+			continue
+		}
+		last := &merged[len(merged)-1]
+		for _, severity := range v.Severity {
+			if !slices.Contains(last.Severity, severity) {
+				last.Severity = append(last.Severity, severity)
+			}
+		}
 	}
+	s.Result = merged
 }
 
 func (v vulnerable) pkg() string {

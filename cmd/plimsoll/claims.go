@@ -238,6 +238,9 @@ func (f *claimFlags) vulnsClaim(_ stdio, file string, data []byte) (claim, error
 	if errors.Is(err, attest.ErrNoScanTime) {
 		return claim{}, failed(fmt.Errorf("%q: %w", file, err)).withHint("--scan-time TIME says it; nothing was signed")
 	}
+	if errors.Is(err, attest.ErrScanTime) {
+		return claim{}, usagef("%q: %w; leave --scan-time out", file, err)
+	}
 	if err != nil {
 		return claim{}, failed(fmt.Errorf("%q: %w", file, err)).withHint("nothing was signed")
 	}

@@ -132,7 +132,7 @@ func asRunError(err error) error {
 
 // record hashes files, and says which links were not followed.
 func (f *runFlags) record(ctx context.Context, io stdio, flag string, patterns []string) ([]attest.Subject, error) {
-	r, err := attest.RecordFiles(ctx, ".", patterns, f.exclude)
+	r, err := attest.RecordFiles(ctx, ".", patterns, f.exclude, 0)
 	var nothing *attest.ErrNothing
 	if errors.As(err, &nothing) {
 		return nil, failed(fmt.Errorf("step %q: %s: %w", f.step, flag, nothing)).withHint("name what is there, or leave it out")
@@ -142,6 +142,9 @@ func (f *runFlags) record(ctx context.Context, io stdio, flag string, patterns [
 	}
 	for _, name := range r.LedOut {
 		fmt.Fprintf(io.err, "plimsoll: not recorded: %s is a link that leads nowhere in this directory\n", printable(name))
+	}
+	for _, name := range r.Folders {
+		fmt.Fprintf(io.err, "plimsoll: not recorded: %s is a link to a folder; name the folder itself if it belongs to the step\n", printable(name))
 	}
 	return r.Files, nil
 }

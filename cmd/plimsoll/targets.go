@@ -104,19 +104,18 @@ func readImage(ctx context.Context, arg, name, platform string) (target, error) 
 
 // readDirectory makes each regular file of a directory a subject.
 func readDirectory(ctx context.Context, dir string) (target, error) {
-	r, err := attest.RecordFiles(ctx, dir, []string{"."}, nil)
+	r, err := attest.RecordFiles(ctx, dir, []string{"."}, nil, attest.MaxSubjects)
 	var nothing *attest.ErrNothing
 	switch {
 	case errors.As(err, &nothing):
 		return target{}, failed(fmt.Errorf("directory %q has no files", dir)).withHint("build the artifact first, or check the path")
+	case errors.Is(err, attest.ErrTooMany):
+		return target{}, failed(fmt.Errorf("directory %q: %w in one statement", dir, err)).withHint("pack it into an archive and attest that")
 	case err != nil:
 		return target{}, failed(err)
 	case len(r.LedOut) > 0:
 		return target{}, failed(fmt.Errorf("directory %q: %q is a link that leads out of it, or nowhere", dir, r.LedOut[0])).
 			withHint("a statement about the directory would not cover it; replace it with what it leads to")
-	case len(r.Files) > attest.MaxSubjects:
-		return target{}, failed(fmt.Errorf("directory %q has %d files, a statement holds %d", dir, len(r.Files), attest.MaxSubjects)).
-			withHint("pack it into an archive and attest that")
 	}
 	return target{arg: dir, path: filepath.Clean(dir), subjects: r.Files}, nil
 }

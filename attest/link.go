@@ -26,17 +26,46 @@ func (l Link) Predicate() (json.RawMessage, error) {
 	return json.Marshal(l)
 }
 
-// ForLayout returns the link as in-toto's layouts read it, signed by key, and the name
-// of the file that they expect it in: NAME.KEYID.link, with the first eight digits of
-// the key's id as in-toto counts it (in-toto specification 0.9, 4.4).
-func (l Link) ForLayout(products []Subject, key *Key) (file string, data []byte, err error) {
+// layoutKey is a key as in-toto's layouts know it.
+func layoutKey(key *Key) (in_toto.Key, error) {
 	private, err := key.PrivatePEM(nil)
 	if err != nil {
-		return "", nil, err
+		return in_toto.Key{}, err
 	}
 	var signer in_toto.Key
 	if err := signer.LoadKeyReaderDefaults(bytes.NewReader(private)); err != nil {
-		return "", nil, fmt.Errorf("writing a link for layouts: in-toto does not sign with key %s: %w", key.ID(), err)
+		return in_toto.Key{}, fmt.Errorf("writing a link for layouts: in-toto does not sign with key %s: %w", key.ID(), err)
+	}
+	return signer, nil
+}
+
+// LayoutFile is the file that layouts expect a step's link in: NAME.KEYID.link, with the
+// first eight digits of the key's id as in-toto counts it (in-toto specification 0.9,
+// 4.4).
+func LayoutFile(step string, key *Key) (string, error) {
+	signer, err := layoutKey(key)
+	return fmt.Sprintf(in_toto.LinkNameFormat, step, signer.KeyID), err
+}
+
+// IsLayoutLink says whether data looks like a step's link for layouts by key. Its
+// signature is not verified.
+func IsLayoutLink(data []byte, step string, key *Key) bool {
+	signer, err := layoutKey(key)
+	var block in_toto.Metablock
+	if err != nil || json.Unmarshal(data, &block) != nil {
+		return false
+	}
+	signed, ok := block.Signed.(map[string]any)
+	return ok && signed["_type"] == "link" && signed["name"] == step &&
+		len(block.Signatures) == 1 && block.Signatures[0].KeyID == signer.KeyID
+}
+
+// ForLayout returns the link as in-toto's layouts read it, signed by key, for the file
+// [LayoutFile].
+func (l Link) ForLayout(products []Subject, key *Key) ([]byte, error) {
+	signer, err := layoutKey(key)
+	if err != nil {
+		return nil, err
 	}
 	environment := map[string]any{}
 	for name, value := range l.Environment {
@@ -47,10 +76,10 @@ func (l Link) ForLayout(products []Subject, key *Key) (file string, data []byte,
 		Materials: hashes(l.Materials), Products: hashes(products),
 	}}
 	if err := block.Sign(signer); err != nil {
-		return "", nil, fmt.Errorf("writing a link for layouts: %w", err)
+		return nil, fmt.Errorf("writing a link for layouts: %w", err)
 	}
-	data, err = json.MarshalIndent(block, "", "  ")
-	return fmt.Sprintf(in_toto.LinkNameFormat, l.Name, signer.KeyID), append(data, '\n'), err
+	data, err := json.MarshalIndent(block, "", "  ")
+	return append(data, '\n'), err
 }
 
 func hashes(list []Subject) map[string]in_toto.HashObj {

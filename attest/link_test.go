@@ -27,9 +27,13 @@ func TestLayoutLink(t *testing.T) {
 			}
 			link := attest.Link{Name: "build", Command: []string{"make", "a\nb\"\u2028é"}, Environment: map[string]string{"LANG": "C"},
 				ByProducts: map[string]any{"return-value": 0}, Materials: []attest.Subject{{Name: "src/a", Digest: subject.Digest}}}
-			name, data, err := link.ForLayout([]attest.Subject{subject}, k)
-			if err != nil {
+			name, nameErr := attest.LayoutFile("build", k)
+			data, err := link.ForLayout([]attest.Subject{subject}, k)
+			if err := errors.Join(nameErr, err); err != nil {
 				t.Fatal(err)
+			}
+			if !attest.IsLayoutLink(data, "build", k) || attest.IsLayoutLink(data, "test", k) || attest.IsLayoutLink(data, "build", key(t)) || attest.IsLayoutLink([]byte("{}"), "build", k) {
+				t.Error("the link is taken for another, or for none")
 			}
 			file := filepath.Join(t.TempDir(), name)
 			if err := os.WriteFile(file, data, 0o644); err != nil {

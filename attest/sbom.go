@@ -16,12 +16,38 @@ import (
 type SBOM struct {
 	Type      string // TypeCycloneDX, TypeSPDX2 or TypeSPDX3
 	Predicate json.RawMessage
-	Describes []string // SHA-256 digests that the document gives for what it is about; none: it gives none
+	Describes []DigestSet // of what the document is about, where it gives digests: SHA-256 and others
+}
+
+// Contradicts says whether the document is about something else than the subjects: it
+// gives digests of algorithms that they have, and they are of none of them. It returns
+// one that it gives.
+func (s SBOM) Contradicts(subjects []Subject) (other DigestSet, contradicts bool) {
+	for _, described := range s.Describes {
+		for _, subject := range subjects {
+			common, equal := 0, 0
+			for algorithm, digest := range described {
+				if has, ok := subject.Digest[algorithm]; ok {
+					common++
+					if has == digest {
+						equal++
+					}
+				}
+			}
+			if common > 0 && equal == common {
+				return nil, false
+			}
+			if common > 0 {
+				other, contradicts = described, true
+			}
+		}
+	}
+	return other, contradicts
 }
 
 // ParseSBOM reads one CycloneDX or SPDX document in JSON, without duplicate keys. A
-// document that is about something with a SHA-256 says so in Describes; the caller
-// compares it with the artifact. What the document lacks, [NewStatement] says.
+// document that gives digests of what it is about says so in Describes; the caller
+// compares it with the artifact, see [SBOM.Contradicts]. What the document lacks, [NewStatement] says.
 func ParseSBOM(data []byte) (SBOM, error) {
 	const expected = "expected a CycloneDX or SPDX JSON document"
 	if len(data) == 0 {
@@ -31,7 +57,7 @@ func ParseSBOM(data []byte) (SBOM, error) {
 		BOMFormat   string         `json:"bomFormat"`
 		SpecVersion string         `json:"specVersion"`
 		SPDXVersion string         `json:"spdxVersion"`
-		Graph       jsontext.Value `json:"@graph"`
+		Graph       jsontext.Value `json:"@graph"` // SPDX 3
 		cycloneDX
 		spdx
 	}
@@ -45,7 +71,7 @@ func ParseSBOM(data []byte) (SBOM, error) {
 	case doc.SPDXVersion != "":
 		s.Type, s.Describes = TypeSPDX2, doc.spdx.describes()
 	case doc.Graph != nil:
-		s.Type = TypeSPDX3
+		s.Type, s.Describes = TypeSPDX3, spdx3Describes(doc.Graph)
 	default:
 		return SBOM{}, errors.New(expected + " (bomFormat, spdxVersion or @graph), found another one")
 	}
@@ -64,14 +90,30 @@ type cycloneDX struct {
 	} `json:"metadata"`
 }
 
-func (c cycloneDX) describes() []string {
-	var digests []string
+func (c cycloneDX) describes() []DigestSet {
+	digests := described{}
 	for _, h := range c.Metadata.Component.Hashes {
-		if h.Alg == "SHA-256" {
-			digests = append(digests, strings.ToLower(h.Content))
-		}
+		digests.add(h.Alg, h.Content)
 	}
-	return digests
+	return digests.sets
+}
+
+// described collects the digests of one thing. A second digest of one algorithm begins
+// another set: one of the two is wrong, and neither goes with both.
+type described struct{ sets []DigestSet }
+
+func (d *described) add(algorithm, value string) {
+	one := DigestSet{}
+	one.add(algorithm, value)
+	for name, digest := range one {
+		for _, set := range d.sets {
+			if set[name] == "" || set[name] == digest {
+				set[name] = digest
+				return
+			}
+		}
+		d.sets = append(d.sets, one)
+	}
 }
 
 // spdx is what says what an SPDX document is about: the packages and files that it
@@ -99,31 +141,67 @@ type spdxConnection struct {
 
 const spdxDocument = "SPDXRef-DOCUMENT"
 
-func (s spdx) describes() []string {
-	described := map[string]bool{}
+func (s spdx) describes() []DigestSet {
+	about := map[string]bool{}
 	for _, id := range s.DocumentDescribes {
-		described[id] = true
+		about[id] = true
 	}
 	for _, r := range s.Relationships {
 		switch {
 		case r.Type == "DESCRIBES" && r.From == spdxDocument:
-			described[r.To] = true
+			about[r.To] = true
 		case r.Type == "DESCRIBED_BY" && r.To == spdxDocument:
-			described[r.From] = true
+			about[r.From] = true
 		}
 	}
-	var digests []string
+	var sets []DigestSet
 	for _, e := range slices.Concat(s.Packages, s.Files) {
-		if !described[e.ID] {
+		if !about[e.ID] {
 			continue
 		}
+		digests := described{}
 		for _, c := range e.Checksums {
-			if c.Algorithm == "SHA256" {
-				digests = append(digests, strings.ToLower(c.Value))
-			}
+			digests.add(c.Algorithm, c.Value)
+		}
+		sets = append(sets, digests.sets...)
+	}
+	return sets
+}
+
+// spdx3Describes follows the root elements of the document and of the SBOMs in it (SPDX
+// 3.0, "rootElement" and "verifiedUsing"). A graph of another form says nothing.
+func spdx3Describes(graph jsontext.Value) []DigestSet {
+	var elements []struct {
+		ID       string         `json:"spdxId"`
+		Type     string         `json:"type"`
+		Roots    []string       `json:"rootElement"`
+		Verified jsontext.Value `json:"verifiedUsing"`
+	}
+	if jsonv2.Unmarshal(graph, &elements) != nil {
+		return nil
+	}
+	about := map[string]bool{}
+	for _, e := range elements {
+		for _, root := range e.Roots {
+			about[root] = true
 		}
 	}
-	return digests
+	var sets []DigestSet
+	for _, e := range elements {
+		var hashes []struct {
+			Algorithm string `json:"algorithm"`
+			Value     string `json:"hashValue"`
+		}
+		if !about[e.ID] || jsonv2.Unmarshal(e.Verified, &hashes) != nil {
+			continue
+		}
+		digests := described{}
+		for _, h := range hashes {
+			digests.add(h.Algorithm, h.Value)
+		}
+		sets = append(sets, digests.sets...)
+	}
+	return sets
 }
 
 // A Dependency is a package that an SBOM names, with its digests.

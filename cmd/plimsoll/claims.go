@@ -26,9 +26,8 @@ type claim struct {
 	predicateType string
 	summary       string // for people
 	predicate     json.RawMessage
-	file          string   // that it came from
-	describes     []string // SHA-256 digests of what it is about; none: it does not say
-	document      *attest.SBOM
+	file          string       // that it came from
+	document      *attest.SBOM // nil: it is none
 }
 
 // claimFlags say what is to be said.
@@ -156,13 +155,26 @@ func (f *claimFlags) claims(io stdio) ([]claim, error) {
 		if err != nil {
 			return nil, failed(fmt.Errorf("reading %q: %w", file, attest.WithoutPath(err)))
 		}
-		c, err := document(uri)(io, file, data)
+		c, err := f.predicateClaim(io, uri, file, data)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// predicateClaim reads a predicate of a named type; an SBOM is one, however it is named.
+func (f *claimFlags) predicateClaim(io stdio, uri, file string, data []byte) (claim, error) {
+	switch uri {
+	case attest.TypeCycloneDX, attest.TypeSPDX2, attest.TypeSPDX3:
+		c, err := f.sbomClaim(io, file, data)
+		if err == nil && c.predicateType != uri {
+			return claim{}, usagef("attest: --type says that %q is %s, found %s", file, uri, c.predicateType)
+		}
+		return c, err
+	}
+	return document(uri)(io, file, data)
 }
 
 // documentIn finds the SBOM among claims.
@@ -194,7 +206,7 @@ func (f *claimFlags) sbomClaim(io stdio, file string, data []byte) (claim, error
 	if err != nil {
 		return claim{}, failed(fmt.Errorf("reading SBOM %q: %w", file, err)).withHint("plimsoll sbom PATH writes one")
 	}
-	c := claim{predicateType: s.Type, predicate: s.Predicate, file: file, describes: s.Describes, document: &s}
+	c := claim{predicateType: s.Type, predicate: s.Predicate, file: file, document: &s}
 	if s.Type != attest.TypeCycloneDX {
 		if f.sbomProfile != "" {
 			return claim{}, usagef("attest: --sbom-profile: SBOM %q is no CycloneDX document, which profiles are about", file)

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,4 +103,18 @@ func TestKilledWhileAppending(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Logf("%d of 200 were killed, %d appended", killed, appended)
+}
+
+// TestInterruptedBeforeStart: a step that was interrupted before its command ran does
+// not run it.
+func TestInterruptedBeforeStart(t *testing.T) {
+	var said bytes.Buffer
+	quiet := stdio{bytes.NewReader(nil), &said, &said}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := execute(ctx, quiet, []string{os.Args[0], "-test.run=^$", "-test.list=x"})
+	var exit *exitError
+	if !errors.As(err, &exit) || exit.code != exitRun || !strings.Contains(exit.Error(), "interrupted before") {
+		t.Errorf("expected it not to run, found %v", err)
+	}
 }

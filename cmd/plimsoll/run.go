@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"plimsoll.example/attest"
+	"plimsoll.example/verify"
 )
 
 const runHelp = `Usage: plimsoll run --step NAME --products GLOB... --key FILE [--materials GLOB...] -- CMD...
@@ -84,7 +85,7 @@ func runRun(ctx context.Context, io stdio, args []string) error {
 	}
 	link.Materials = materials
 	started := time.Now()
-	if err := f.clear(signing.signers[0]); err != nil {
+	if err := f.clear(signing); err != nil {
 		return asRunError(err)
 	}
 	if err := execute(ctx, io, flags.Args()); err != nil {
@@ -161,6 +162,10 @@ func execute(ctx context.Context, io stdio, args []string) error {
 	}
 	err := command.Start()
 	switch {
+	case errors.Is(err, os.ErrNotExist) && isThere(command.Path):
+		return &exitError{code: 126, err: fmt.Errorf("running %q: the interpreter that its first line names is not there", args[0])}
+	case errors.Is(err, exec.ErrNotFound) && isThere(args[0]):
+		return &exitError{code: 126, err: fmt.Errorf("running %q: it is no program that can be run", args[0])}
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
 		return &exitError{code: 127, err: fmt.Errorf("running %q: it is not there", args[0])}
 	case err != nil:
@@ -179,6 +184,12 @@ func execute(ctx context.Context, io stdio, args []string) error {
 	return &exitError{code: exitRun, err: fmt.Errorf("running %q: %w", args[0], err)}
 }
 
+// isThere says whether a command that names a path, and is not looked for, is there.
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil && strings.ContainsRune(filepath.ToSlash(path), '/')
+}
+
 // link is the file that the link is written to.
 func (f *runFlags) link() string {
 	if f.output != "" {
@@ -187,16 +198,42 @@ func (f *runFlags) link() string {
 	return splitName(f.step, attest.TypeLink)
 }
 
-// clear removes the link of an earlier run by the same signer: if the step fails, none is
-// to be found.
-func (f *runFlags) clear(by signer) error {
-	if err := mayReplace(f.link(), by, "-o names another file"); err != nil {
+// clear removes the links of an earlier run by the same signer: if the step fails, none
+// is to be found. Files of others stay, and nothing is run.
+func (f *runFlags) clear(signing *signing) error {
+	if info, err := os.Stat(filepath.Dir(f.link())); err != nil || !info.IsDir() {
+		return failed(fmt.Errorf("the link is to go into %q, which is no folder", filepath.Dir(f.link()))).withHint("make it before the step is run")
+	}
+	if err := mayReplace(f.link(), signing.signers[0], "-o names another file"); err != nil {
 		return err
 	}
-	if err := os.Remove(f.link()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return failed(fmt.Errorf("removing the step's earlier link: %w", err))
+	old := []string{f.link()}
+	if f.layoutLink {
+		layout, err := f.layoutFile(signing.localKey())
+		if err != nil {
+			return err
+		}
+		old = append(old, layout)
+	}
+	for _, name := range old {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return failed(fmt.Errorf("removing the step's earlier link: %w", err))
+		}
 	}
 	return nil
+}
+
+// layoutFile names the link for layouts. What is there already must be one.
+func (f *runFlags) layoutFile(key *attest.Key) (string, error) {
+	name, err := attest.LayoutFile(f.step, key)
+	if err != nil {
+		return "", failed(err)
+	}
+	old, err := readBounded(name, verify.MaxAttestation)
+	if err == nil && !attest.IsLayoutLink(old, f.step, key) || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", failed(fmt.Errorf("writing %q: it is there already and no link of step %q by this key", name, f.step)).withHint("it would be lost; move it away")
+	}
+	return name, nil
 }
 
 // write records the products, signs the link and writes it.
@@ -228,7 +265,11 @@ func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, signin
 	name := f.link()
 	files := []output{{name, append(bundle, '\n'), 0o644}}
 	if f.layoutLink {
-		layout, data, err := link.ForLayout(products, signing.localKey())
+		layout, err := attest.LayoutFile(f.step, signing.localKey())
+		if err != nil {
+			return err
+		}
+		data, err := link.ForLayout(products, signing.localKey())
 		if err != nil {
 			return err
 		}

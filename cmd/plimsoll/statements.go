@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,9 +52,12 @@ func splitName(artifact, predicateType string) string {
 func makeStatements(t target, claims []claim) (signedArtifact, error) {
 	result := signedArtifact{target: t}
 	for _, c := range claims {
-		if digest := t.sha256(); len(c.describes) > 0 && digest != "" && !slices.Contains(c.describes, digest) {
-			return result, failed(fmt.Errorf("SBOM %q is about another artifact: expected sha256 %s (%s), found %.80q", c.file, digest, t.subjects[0].Name, c.describes[0])).
-				withHint("make the SBOM of the artifact as it is now")
+		if c.document != nil {
+			if other, contradicts := c.document.Contradicts(t.subjects); contradicts {
+				return result, failed(fmt.Errorf("SBOM %q is about another artifact: expected %s (%s), found %s",
+					c.file, describeDigest(t.subjects[0].Digest), t.describe(), describeDigest(other))).
+					withHint("make the SBOM of the artifact as it is now")
+			}
 		}
 		payload, err := attest.NewStatement(t.subjects, c.predicateType, c.predicate)
 		if err != nil {
@@ -62,6 +66,19 @@ func makeStatements(t target, claims []claim) (signedArtifact, error) {
 		result.statements = append(result.statements, signedStatement{predicateType: c.predicateType, summary: c.summary, payload: payload})
 	}
 	return result, nil
+}
+
+// describeDigest shows one digest of a set, SHA-256 before others.
+func describeDigest(d attest.DigestSet) string {
+	for _, algorithm := range []string{"sha256", "sha512"} {
+		if d[algorithm] != "" {
+			return algorithm + " " + d[algorithm]
+		}
+	}
+	for _, algorithm := range slices.Sorted(maps.Keys(d)) {
+		return algorithm + " " + d[algorithm]
+	}
+	return "none"
 }
 
 // maxAsked is how many signatures services are asked about at once. A Rekor v2 log

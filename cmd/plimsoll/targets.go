@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,12 @@ type target struct {
 	bundles  string      // the file that its bundles are appended to; "": none
 }
 
-// sha256 is the artifact's digest, if it is one file.
-func (t target) sha256() string {
-	if len(t.subjects) != 1 {
-		return ""
+// describe names what the digest shown is of.
+func (t target) describe() string {
+	if n := len(t.subjects); n > 1 {
+		return fmt.Sprintf("%s, or one of %d others", t.subjects[0].Name, n-1)
 	}
-	return t.subjects[0].Digest["sha256"]
+	return cmp.Or(t.subjects[0].Name, t.arg)
 }
 
 // digestArguments are the artifacts that are named by a digest.

@@ -9,11 +9,13 @@
 //	Bundle     Sigstore bundle v0.3: the envelope with what helps to verify it
 //
 // A file ARTIFACT.sigstore.jsonl holds one bundle a line; [Append] adds to it.
-// Bundles by a local key name the key by a hint and carry no time: anyone who
-// verifies them must already hold the public key.
+// [Attest] makes bundles that name a key by a hint and carry no time: anyone who
+// verifies them must already hold the public key. Package attest/sigstore adds
+// certificates, signed times and log entries, attest/kms keys that others keep, and
+// attest/oci keeps bundles in registries.
 //
-// Signatures are deterministic (ECDSA as in RFC 6979), so attesting the same
-// thing twice with one key gives the same bytes.
+// Signatures by a [Key] are deterministic (ECDSA as in RFC 6979) unless a log asks for
+// others, so attesting the same thing twice with one key gives the same bytes.
 //
 // Everything this package parses is unverified; see package verify.
 package attest

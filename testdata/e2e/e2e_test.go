@@ -85,15 +85,16 @@ func npmModules() (string, error) {
 	return filepath.Join(string(bytes.TrimSpace(out)), "npm", "node_modules"), err
 }
 
-// npmVerify is npm's own verifier on a bundle and a trust root.
+// npmVerify is npm's own verifier on a bundle, a trust root and, if there is one, a key.
 const npmVerify = `
-const [,, bundle, root] = process.argv;
+const [,, bundle, root, key] = process.argv;
 const from = name => require(process.env.NPMMODULES + '/' + name);
 const read = file => JSON.parse(require('fs').readFileSync(file));
 const { TrustedRoot } = from('@sigstore/protobuf-specs');
 const { toTrustMaterial, toSignedEntity, Verifier } = from('@sigstore/verify');
 const { bundleFromJSON } = from('@sigstore/bundle');
-const signer = new Verifier(toTrustMaterial(TrustedRoot.fromJSON(read(root)))).verify(toSignedEntity(bundleFromJSON(read(bundle))));
+const keys = key && (() => ({ publicKey: require('crypto').createPublicKey(require('fs').readFileSync(key)), validFor: () => true }));
+const signer = new Verifier(toTrustMaterial(TrustedRoot.fromJSON(read(root)), keys)).verify(toSignedEntity(bundleFromJSON(read(bundle))));
 console.log(signer.identity ? signer.identity.subjectAlternativeName : 'by key');
 `
 

@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -40,6 +41,8 @@ type Attached struct {
 	Problem       string // why it cannot be used; "": it may be one
 	bundle        v1.Descriptor
 }
+
+const notThere = "it is listed, and not there"
 
 // An UnusableError is an attestation that is not what it should be. It is no reason to
 // do without the others: anyone who may write to a repository could block it.
@@ -165,8 +168,11 @@ func (c *Client) read(image Image, d v1.Descriptor) ([]Attached, error) {
 		return nil, nil
 	}
 	got, err := remote.Get(image.Digest.Context().Digest(d.Digest.String()), c.options...)
+	if err = explain(err); errors.Is(err, ErrNotFound) { // deleted, and still in a fallback tag's list
+		return []Attached{{Digest: d.Digest.String(), Problem: notThere}}, nil
+	}
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	m, err := v1.ParseManifest(bytes.NewReader(got.Manifest))
 	if err != nil {
@@ -194,8 +200,11 @@ func (c *Client) Pull(image Image, a Attached) ([]byte, error) {
 		return nil, explain(err)
 	}
 	body, err := layer.Compressed() // as it is kept; its digest is verified while it is read
+	if err = explain(err); errors.Is(err, ErrNotFound) {
+		return nil, &UnusableError{notThere}
+	}
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	defer body.Close()
 	data, err := io.ReadAll(io.LimitReader(body, a.bundle.Size+1))

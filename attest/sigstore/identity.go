@@ -78,7 +78,7 @@ func askGitHub(ctx context.Context, address, bearer, audience string, patience t
 	request.Header.Set("Authorization", "bearer "+bearer)
 	response, err := newClient(ctx, patience).Do(request)
 	if err != nil {
-		return "", errors.Unwrap(err) // without the address, which holds a query
+		return "", withoutMethod(err) // nor the address, which holds a query
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxToken))

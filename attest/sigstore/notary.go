@@ -39,12 +39,15 @@ func NewNotary(ctx context.Context, services Services, trusted *Root, patience t
 }
 
 // Publishes says in one line what signing makes public or hands to others. keyless is
-// who signs as an identity, or nil.
-func (n *Notary) Publishes(keyless *Keyless) string {
+// who signs as an identity, or nil; keys says whether keys sign too.
+func (n *Notary) Publishes(keyless *Keyless, keys bool) string {
 	var says []string
 	signer := "the public key"
 	if keyless != nil {
 		signer = "the certificate"
+		if keys {
+			signer = "certificate and public key"
+		}
 		says = append(says, fmt.Sprintf("the identity %s (%s) becomes public for good, in a certificate by %s", clip(keyless.id.subject), clip(keyless.id.issuer), n.services.Fulcio))
 	}
 	for _, l := range n.services.Logs {

@@ -237,7 +237,8 @@ func (f *runFlags) layoutFile(key *attest.Key) (string, error) {
 }
 
 // write records the products, signs the link and writes it.
-func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, signing *signing) error {
+func (f *runFlags) write(ctx context.Context, io stdio, link attest.Link, signing *signing) (err error) {
+	defer recovered(&err)
 	products, err := f.record(ctx, io, "--products", f.products)
 	if err != nil {
 		return err

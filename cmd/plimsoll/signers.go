@@ -178,7 +178,7 @@ func (s *signing) begin(ctx context.Context, io stdio) error {
 	if s.notary == nil {
 		return nil
 	}
-	fmt.Fprintf(io.err, "plimsoll: %s\n", printable(s.notary.Publishes(s.keyless)))
+	fmt.Fprintf(io.err, "plimsoll: %s\n", printable(s.notary.Publishes(s.keyless, s.keyless == nil || len(s.signers) > 1)))
 	if s.keyless == nil {
 		return nil
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"e2e.plimsoll.example/services"
@@ -112,6 +114,8 @@ func TestScript(t *testing.T) {
 			"token":    token,
 			"image":    image,
 			"kept":     kept,
+			"junk":     junk,
+			"remove":   remove,
 			"check":    check,
 		},
 	})
@@ -250,4 +254,32 @@ func image(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(remote.WriteIndex(tag, index, auth))
 	set(args[1], index)
+}
+
+// junk REFERENCE: attaches what calls itself a bundle to an image, and is none.
+func junk(ts *testscript.TestScript, _ bool, args []string) {
+	ref, err := name.ParseReference(args[0])
+	ts.Check(err)
+	of, err := remote.Head(ref)
+	ts.Check(err)
+	one, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte("{"), attest.BundleMediaType))
+	ts.Check(err)
+	one = mutate.ConfigMediaType(one, attest.BundleMediaType)
+	one = mutate.Subject(one, *of).(v1.Image)
+	digest, err := one.Digest()
+	ts.Check(err)
+	ts.Check(remote.Write(ref.Context().Digest(digest.String()), one))
+}
+
+// remove REFERENCE...: deletes what is listed for an image, but for the list.
+func remove(ts *testscript.TestScript, _ bool, args []string) {
+	ref, err := name.ParseReference(args[0])
+	ts.Check(err)
+	of, err := remote.Head(ref)
+	ts.Check(err)
+	index, err := remote.Referrers(ref.Context().Digest(of.Digest.String()))
+	ts.Check(err)
+	list, err := index.IndexManifest()
+	ts.Check(err)
+	ts.Check(remote.Delete(ref.Context().Digest(list.Manifests[0].Digest.String())))
 }

@@ -11,7 +11,7 @@ import (
 	"plimsoll.example/attest/oci"
 )
 
-const attestHelp = `Usage: plimsoll attest ARTIFACT... CLAIM... --key FILE...
+const attestHelp = `Usage: plimsoll attest ARTIFACT... CLAIM... (--key KEY... | --keyless)
        plimsoll attest types
        plimsoll attest export --dsse FILE
        plimsoll attest push|pull|list oci://IMAGE ...
@@ -98,7 +98,7 @@ func (f *attestFlags) check(flags *pflag.FlagSet) error {
 	case f.split && f.signers() > 1:
 		return usagef("attest: --split writes one bundle a file; it goes with one --key, or --keyless")
 	}
-	if err := f.signerFlags.check("attest"); err != nil {
+	if err := f.signerFlags.check("attest", flags); err != nil {
 		return err
 	}
 	return f.claimFlags.check()

@@ -16,7 +16,7 @@ import (
 	"plimsoll.example/verify"
 )
 
-const runHelp = `Usage: plimsoll run --step NAME --products GLOB... --key FILE [--materials GLOB...] -- CMD...
+const runHelp = `Usage: plimsoll run --step NAME --products GLOB... (--key KEY | --keyless) [--materials GLOB...] -- CMD...
 
 Runs a command as it would run without us, and signs what it read and wrote: the
 files that --materials names before it, those that --products names after it, the
@@ -114,7 +114,7 @@ func (f *runFlags) check(flags *pflag.FlagSet) error {
 	case flags.NArg() == 0 || flags.ArgsLenAtDash() != 0:
 		return usagef("run: expected -- and a command after the flags")
 	}
-	return f.signerFlags.check("run")
+	return f.signerFlags.check("run", flags)
 }
 
 // asRunError gives an error of our own the code by which it is told from the

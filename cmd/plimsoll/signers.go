@@ -101,23 +101,25 @@ func (f *signerFlags) signers() int {
 	return len(f.keys)
 }
 
-func (f *signerFlags) check(command string) error {
+func (f *signerFlags) check(command string, flags *pflag.FlagSet) error {
 	passphrases := len(f.passphraseFiles)
 	switch {
 	case f.signers() == 0:
 		return usagef("%s: expected --key FILE or --keyless", command).withHint("plimsoll key generate makes a key")
 	case passphrases > 1 && passphrases != len(f.keys):
 		return usagef("%s: expected one --passphrase-file, or one for each of %d keys, found %d", command, len(f.keys), passphrases)
-	case !f.keyless && (f.token != "" || f.tokenCommand != ""):
-		return usagef("%s: --identity-token and --identity-command go with --keyless", command)
+	case !f.keyless && (flags.Changed("identity-token") || flags.Changed("identity-command") || flags.Changed("identity-audience")):
+		return usagef("%s: --identity-token, --identity-command and --identity-audience go with --keyless", command)
 	case f.token != "" && f.tokenCommand != "":
 		return usagef("%s: expected --identity-token or --identity-command, found both", command)
 	case f.tokenCommand != "" && len(strings.Fields(f.tokenCommand)) == 0:
 		return usagef("%s: --identity-command: expected a command", command)
+	case passphrases > 0 && len(f.keys) == 0:
+		return usagef("%s: --passphrase-file goes with --key", command)
 	case f.patience <= 0:
 		return usagef("%s: --service-timeout: expected more than 0, found %s", command, f.patience)
-	case f.trustedRoot != "" && !f.online():
-		return usagef("%s: --trusted-root goes with --keyless, --signing-config, --timestamp or --log", command)
+	case !f.online() && (flags.Changed("trusted-root") || flags.Changed("service-timeout")):
+		return usagef("%s: --trusted-root and --service-timeout go with --keyless, --signing-config, --timestamp or --log", command)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,7 @@ func ParseReference(text string) (Reference, error) {
 		return Reference{}, fmt.Errorf("expected %sREGISTRY/REPOSITORY:TAG or @DIGEST, found %q", Scheme, text)
 	}
 	ref, err := name.ParseReference(rest, name.StrictValidation)
-	if err != nil {
+	if err != nil || slices.ContainsFunc(strings.Split(rest, "/"), func(part string) bool { return strings.Trim(part, ".") == "" }) {
 		return Reference{}, fmt.Errorf("expected %sREGISTRY/REPOSITORY:TAG or @DIGEST, found %q", Scheme, text)
 	}
 	return Reference{ref}, nil

@@ -271,6 +271,9 @@ func (f *signerFlags) notary(ctx context.Context) (*sigstore.Notary, error) {
 			services.Logs = append(services.Logs, sigstore.Log{URL: address})
 		}
 	}
+	if len(services.Timestamps)+len(services.Logs) == 0 && !f.keyless { // else the key would sign alone, and nobody would say so
+		return nil, usagef("%q: it names neither a timestamp authority nor a log, and for a key nothing else counts", f.signingConfig)
+	}
 	notary, err := sigstore.NewNotary(ctx, services, trusted, f.patience)
 	var service *sigstore.ServiceError
 	switch {

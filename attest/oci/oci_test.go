@@ -6,6 +6,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -154,4 +156,62 @@ func TestLyingRegistry(t *testing.T) {
 	if found := images[0].Digest.DigestStr(); found == "sha256:"+strings.Repeat("a", 64) || found != "sha256:"+images[0].Subject.Digest["sha256"] {
 		t.Errorf("found %s", found)
 	}
+}
+
+// TestHostileRegistry: whatever a registry answers, nothing panics, and nothing that is
+// no bundle is one.
+func TestHostileRegistry(t *testing.T) {
+	good := newRegistry(t, true)
+	pushIndex(t, good+"/app:v1")
+	real := registryProxy(t, good)
+	digest := "sha256:" + strings.Repeat("a", 64)
+	index := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[`
+	image := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{},"layers":[`
+	for _, body := range []string{
+		``, `{}`, `null`, `[]`, `{"manifests":null}`, index + `]}`, index + `null]}`, index + `{}]}`, index + `{"digest":"` + digest + `"}]}`,
+		index + `{"digest":"` + digest + `","mediaType":"application/vnd.oci.image.manifest.v1+json","size":-1,"platform":{}}]}`,
+		index + `{"digest":"sha256:aa"}]}`, image + `]}`, image + `null]}`, image + `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","size":-5,"digest":"` + digest + `"}]}`,
+		image + `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","size":99999999999,"digest":"` + digest + `"}]}`,
+	} {
+		for kind, status := range map[string]int{
+			"application/vnd.oci.image.index.v1+json": http.StatusOK, "application/vnd.oci.image.manifest.v1+json": http.StatusOK, "text/html": http.StatusNotFound,
+		} {
+			hostile := false
+			host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !hostile || r.URL.Path == "/v2/" {
+					real.ServeHTTP(w, r)
+					return
+				}
+				w.Header().Set("Content-Type", kind)
+				w.WriteHeader(status)
+				io.WriteString(w, body)
+			}))
+			c := oci.NewClient(t.Context())
+			before := resolve(t, c, "oci://"+host+"/app:v1", "")
+			hostile = true
+			ref, err := oci.ParseReference("oci://" + host + "/app:v1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, platform := range []string{"", oci.AllPlatforms, "linux/amd64"} {
+				c.Resolve(ref, platform)
+			}
+			attached, _ := c.List(before[0])
+			for _, a := range attached {
+				if line, err := c.Pull(before[0], a); err == nil {
+					t.Errorf("%q: found the bundle %q", body, line)
+				}
+			}
+			c.Push(before[0], []byte("{}"), "https://example.com/p")
+		}
+	}
+}
+
+func registryProxy(t *testing.T, host string) http.Handler {
+	t.Helper()
+	u, err := url.Parse("http://" + host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return httputil.NewSingleHostReverseProxy(u)
 }

@@ -111,6 +111,14 @@ func clip(text string) string {
 	return text
 }
 
+// guard turns a panic into an error: the libraries' clients take it for granted that an
+// answer holds what was asked for.
+func guard(err *error) {
+	if p := recover(); p != nil {
+		*err = errors.New("its answer is not what was asked for")
+	}
+}
+
 // A ServiceError is a service that did not answer, or not as it should.
 type ServiceError struct {
 	Service string // what it is

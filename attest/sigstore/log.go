@@ -22,6 +22,7 @@ import (
 	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
 	"github.com/sigstore/rekor/pkg/generated/client"
 	"github.com/sigstore/sigstore-go/pkg/sign"
+	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"plimsoll.example/attest"
@@ -111,11 +112,7 @@ func (n *Notary) entries(ctx context.Context, env attest.Envelope, public *attes
 		message.VerificationMaterial.Content = &protobundle.VerificationMaterial_Certificate{Certificate: &protocommon.X509Certificate{RawBytes: leaf}}
 	}
 	for _, l := range n.services.Logs {
-		rekor, err := n.rekor(ctx, l)
-		if err == nil {
-			err = rekor.GetTransparencyLogEntry(ctx, verifier, message)
-		}
-		if err != nil {
+		if err := n.record(ctx, l, verifier, message); err != nil {
 			return nil, &ServiceError{"log", l.URL, withoutMethod(err)}
 		}
 	}
@@ -124,6 +121,27 @@ func (n *Notary) entries(ctx context.Context, env attest.Envelope, public *attes
 		all = append(all, logEntry(e))
 	}
 	return all, nil
+}
+
+// record has one log record a signature, and adds its answer to message.
+func (n *Notary) record(ctx context.Context, l Log, verifier []byte, message *protobundle.Bundle) (err error) {
+	defer guard(&err)
+	rekor, err := n.rekor(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := rekor.GetTransparencyLogEntry(ctx, verifier, message); err != nil {
+		return err
+	}
+	all := message.VerificationMaterial.TlogEntries
+	entry, err := tlog.ParseTransparencyLogEntry(all[len(all)-1])
+	if err == nil {
+		err = tlog.ValidateEntry(entry)
+	}
+	if err != nil {
+		return fmt.Errorf("its answer is no log entry: %w", err)
+	}
+	return nil
 }
 
 func (n *Notary) rekor(ctx context.Context, l Log) (*sign.Rekor, error) {

@@ -30,9 +30,10 @@ func (n *Notary) timestamps(ctx context.Context, sig []byte) (*attest.Timestamps
 	return all, nil
 }
 
-func (n *Notary) timestamp(ctx context.Context, address string, sig []byte) ([]byte, error) {
+func (n *Notary) timestamp(ctx context.Context, address string, sig []byte) (signed []byte, err error) {
+	defer guard(&err)
 	authority := sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: address, Timeout: -1, Transport: newClient(ctx, n.patience).Transport})
-	signed, err := authority.GetTimestamp(ctx, sig)
+	signed, err = authority.GetTimestamp(ctx, sig)
 	if err != nil {
 		return nil, err
 	}

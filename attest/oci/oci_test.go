@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -204,6 +205,25 @@ func TestHostileRegistry(t *testing.T) {
 			}
 			c.Push(before[0], []byte("{}"), "https://example.com/p")
 		}
+	}
+}
+
+// TestBusyRegistry: a registry that is busy for a moment is asked again.
+func TestBusyRegistry(t *testing.T) {
+	good := newRegistry(t, true)
+	pushIndex(t, good+"/app:v1")
+	real := registryProxy(t, good)
+	var asked atomic.Int32
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/manifests/") && asked.Add(1) == 1 {
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+			return
+		}
+		real.ServeHTTP(w, r)
+	}))
+	resolve(t, oci.NewClient(t.Context()), "oci://"+host+"/app:v1", "")
+	if asked.Load() != 2 {
+		t.Errorf("expected it to be asked twice, found %d", asked.Load())
 	}
 }
 

@@ -82,7 +82,7 @@ func registryFailed(arg string, err error) *exitError {
 	case errors.Is(err, oci.ErrPlatform):
 		return failure.withHint("name a platform that it has, or all")
 	}
-	return failure
+	return failure.withHint("check the registry's name and that it can be reached, and run the same command again: nothing is attached twice")
 }
 
 func runAttestPush(ctx context.Context, io stdio, args []string) error {
@@ -193,11 +193,7 @@ func pushAll(io stdio, client *oci.Client, images []oci.Image, bundles []pushed)
 		for _, image := range b.about(images) {
 			digest, err := client.Push(image, b.bundle, b.statement.PredicateType)
 			if err != nil {
-				failure := registryFailed(image.Digest.String(), err)
-				if failure.hint == "" {
-					failure.hint = fmt.Sprintf("%d attestations were attached before it; the same command attaches the others and repeats none", done)
-				}
-				return failure
+				return registryFailed(fmt.Sprintf("%s: %d of the attestations were attached before it", image.Digest, done), err)
 			}
 			done++
 			fmt.Fprintf(io.out, "%s%s: %s attached as %s\n", oci.Scheme, image.Digest, printable(attest.ShortType(b.statement.PredicateType)), digest)

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -86,10 +85,31 @@ func (k *Keyless) current(ctx context.Context) (certified, error) {
 	}
 	k.used = true
 	next, err := k.notary.certify(ctx, k.id)
-	if err == nil {
-		k.now = next
+	if err != nil {
+		return certified{}, err
 	}
-	return next, err
+	if err := k.sameAs(next); err != nil {
+		return certified{}, err
+	}
+	k.now = next
+	return next, nil
+}
+
+// sameAs refuses a certificate for somebody else than the one before it: who signs was
+// said, and is one.
+func (k *Keyless) sameAs(next certified) error {
+	if k.now.leaf == nil {
+		return nil
+	}
+	subject, issuer, err := Identity(k.now.leaf.Raw)
+	if err != nil {
+		return err
+	}
+	now, by, err := Identity(next.leaf.Raw)
+	if err == nil && (now != subject || by != issuer) {
+		err = fmt.Errorf("%w: expected one for %s (%s) as before, found %s (%s)", ErrToken, clip(subject), clip(issuer), clip(now), clip(by))
+	}
+	return err
 }
 
 // Certify gets the certificate, so that who signs is known before anything is signed.
@@ -180,5 +200,3 @@ func (k fulcioKey) SignData(ctx context.Context, data []byte) (sig, digest []byt
 	sig, err = k.SignMessage(ctx, data, attest.SchemeSHA256)
 	return sig, nil, err
 }
-
-var _ http.RoundTripper = boundTransport{}

@@ -50,6 +50,9 @@ func fulcio(t *testing.T, start time.Time, lifetime time.Duration, other bool) (
 		}
 		*issued++
 		subject, _ := url.Parse("https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main")
+		if strings.Contains(r.Header.Get("Authorization"), strangerMark) {
+			subject.Host = "stranger.example"
+		}
 		leaf := &x509.Certificate{SerialNumber: big.NewInt(int64(*issued)), NotBefore: start, NotAfter: start.Add(lifetime), URIs: []*url.URL{subject}}
 		der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, public, key)
 		if err != nil {
@@ -118,6 +121,22 @@ func TestCertificateIsShared(t *testing.T) {
 	_, err := k.current(t.Context())
 	if !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "signing takes longer than the first token or certificate is good for") {
 		t.Errorf("expected an expired token to be named, found %v", err)
+	}
+}
+
+// strangerMark is the end of a token for which fulcio certifies somebody else.
+const strangerMark = "c3RyYW5nZXI"
+
+// TestSignerStaysTheSame: a certificate that is had half-way is for who signed before.
+func TestSignerStaysTheSame(t *testing.T) {
+	good := jwt(t, map[string]any{"sub": "a", "aud": "sigstore", "exp": time.Now().Add(time.Hour).Unix()})
+	address, _ := fulcio(t, time.Now().Add(-time.Second), renewBefore/2, false)
+	k := keyless(t, address, tokens(good, good[:strings.LastIndexByte(good, '.')+1]+strangerMark))
+	if _, err := k.current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.current(t.Context()); !errors.Is(err, ErrToken) || !strings.Contains(err.Error(), "as before, found https://stranger.example/") {
+		t.Errorf("expected another signer to be refused, found %v", err)
 	}
 }
 

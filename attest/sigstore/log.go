@@ -165,7 +165,7 @@ type rekorTiles struct {
 }
 
 // errLogged reports a signature that a log holds already.
-var errLogged = errors.New("it holds this signature already and records none twice; an RSA key signs the same statement the same way each time")
+var errLogged = errors.New("it holds this signature already and records none twice; another try makes another signature, but by an RSA key")
 
 // Add implements sigstore-go's RekorV2Client.
 func (r rekorTiles) Add(ctx context.Context, entry any) (*protorekor.TransparencyLogEntry, error) {

@@ -53,7 +53,7 @@ func (s Services) check() error {
 	return nil
 }
 
-// ParseSigningConfig reads which services a signing configuration names for now
+// ParseSigningConfig reads the services that a signing configuration names as valid at a time
 // (sigstore.trustroot.v1.SigningConfig, v0.2).
 func ParseSigningConfig(data []byte, now time.Time) (Services, error) {
 	fail := func(err error) (Services, error) {

@@ -36,6 +36,13 @@ const (
 	CodePublishMismatch     Code = "PUBLISH_MISMATCH"
 	CodeProvenanceMismatch  Code = "PROVENANCE_MISMATCH"
 	CodeIssuerUnknown       Code = "ISSUER_UNKNOWN"
+
+	CodeLayoutInvalid          Code = "LAYOUT_INVALID"
+	CodeLayoutSignatureInvalid Code = "LAYOUT_SIGNATURE_INVALID"
+	CodeLayoutExpired          Code = "LAYOUT_EXPIRED"
+	CodeLayoutLinkMissing      Code = "LAYOUT_LINK_MISSING"
+	CodeLayoutRuleFalse        Code = "LAYOUT_RULE_FALSE"
+	CodeLayoutProductMissing   Code = "LAYOUT_PRODUCT_MISSING"
 )
 
 // A CodeMeaning explains a code.
@@ -79,6 +86,12 @@ func Codes() []CodeMeaning {
 		{CodePublishMismatch, "the publish attestation is about another package or version", "do not install the package"},
 		{CodeProvenanceMismatch, "the provenance contradicts the certificate it was signed with", "do not install the package"},
 		{CodeIssuerUnknown, "the provenance was not signed by a known CI", "do not install the package"},
+		{CodeLayoutInvalid, "the in-toto layout is malformed, or could be met in a way that its owners did not mean", "have an owner of the layout correct it and sign it again"},
+		{CodeLayoutSignatureInvalid, "no key of the layout's owners signed the layout as it is", "fetch the layout again from its owners; if its owners changed, name their keys in the policy"},
+		{CodeLayoutExpired, "the layout's `expires` has passed", "have an owner of the layout review it and sign it with a new date"},
+		{CodeLayoutLinkMissing, "a step has fewer valid links by its functionaries than its threshold", "fetch the step's links, or have its functionaries perform the step with: plimsoll run --layout-link"},
+		{CodeLayoutRuleFalse, "the links do not say what the layout demands: a file, a command or a return value is another", "find out which step went wrong, and repeat it and those after it"},
+		{CodeLayoutProductMissing, "the artifact is not a product of the layout's step that it is to come from", "either the artifact was changed after the step, or these links belong to another build: compare the digests"},
 	}
 }
 

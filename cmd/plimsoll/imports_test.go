@@ -48,6 +48,7 @@ var only = map[string][]string{
 	"github.com/tailscale/hujson":             {"sbom/npm"},
 	"github.com/bmatcuk/doublestar/":          {"sbom", "sbom/npm", "attest"},
 	"github.com/google/go-containerregistry/": {"attest/oci"},
+	"github.com/in-toto/in-toto-golang/":      {"attest", "verify/layout", "verify/npm"},
 	"log":                                   {},
 	"flag":                                  {},
 	"net/http":                              {"attest/sigstore", "attest/oci"},

@@ -1,0 +1,7 @@
+package layout
+
+// For tests.
+var (
+	GuardPattern = guardPattern
+	GuardPath    = guardPath
+)

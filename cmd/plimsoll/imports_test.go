@@ -49,13 +49,13 @@ var only = map[string][]string{
 	"github.com/bmatcuk/doublestar/":          {"sbom", "sbom/npm", "attest"},
 	"github.com/google/go-containerregistry/": {"attest/oci"},
 	"github.com/in-toto/in-toto-golang/":      {"attest", "verify/layout", "verify/npm"},
-	"log":                                   {},
-	"flag":                                  {},
-	"net/http":                              {"attest/sigstore", "attest/oci"},
-	"testing":                               {},
-	"github.com/google/go-cmp":              {},
-	"github.com/rogpeppe/go-internal":       {},
-	"github.com/santhosh-tekuri/jsonschema": {},
+	"log":                                     {},
+	"flag":                                    {},
+	"net/http":                                {"attest/sigstore", "attest/oci"},
+	"testing":                                 {},
+	"github.com/google/go-cmp":                {},
+	"github.com/rogpeppe/go-internal":         {},
+	"github.com/santhosh-tekuri/jsonschema":   {},
 }
 
 // topLevel is everything that may stand at the top.

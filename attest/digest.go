@@ -2,11 +2,15 @@ package attest
 
 import (
 	"context"
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -53,6 +57,9 @@ func OpenRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+// UntilDone returns a reader that ends with ctx.
+func UntilDone(ctx context.Context, r io.Reader) io.Reader { return untilDone{ctx, r} }
+
 // untilDone is a reader that ends with its context.
 type untilDone struct {
 	ctx context.Context
@@ -79,6 +86,41 @@ func Digest(r io.Reader) (DigestSet, int64, error) {
 		"sha256": hex.EncodeToString(h256.Sum(nil)),
 		"sha512": hex.EncodeToString(h512.Sum(nil)),
 	}, n, nil
+}
+
+// otherHashes are the algorithms (in-toto digest set, "Supported algorithms") beside
+// SHA-256 and SHA-512 that can be computed of any file. They prove nothing by
+// themselves, and contradict where they differ.
+var otherHashes = map[string]func() hash.Hash{
+	"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha384": sha512.New384,
+	"sha512_224": sha512.New512_224, "sha512_256": sha512.New512_256,
+	"sha3_224": newSHA3(sha3.New224), "sha3_256": newSHA3(sha3.New256), "sha3_384": newSHA3(sha3.New384), "sha3_512": newSHA3(sha3.New512),
+}
+
+func newSHA3(f func() *sha3.SHA3) func() hash.Hash { return func() hash.Hash { return f() } }
+
+// Computable tells whether [DigestOthers] can compute an algorithm.
+func Computable(algorithm string) bool { return otherHashes[algorithm] != nil }
+
+// DigestOthers reads r to its end and returns digests of other algorithms than
+// [Digest] does; those that are not [Computable] are left out.
+func DigestOthers(r io.Reader, algorithms []string) (DigestSet, error) {
+	hashes := map[string]hash.Hash{}
+	var writers []io.Writer
+	for _, a := range algorithms {
+		if Computable(a) && hashes[a] == nil {
+			hashes[a] = otherHashes[a]()
+			writers = append(writers, hashes[a])
+		}
+	}
+	if _, err := io.CopyBuffer(io.MultiWriter(writers...), struct{ io.Reader }{r}, make([]byte, 1<<20)); err != nil {
+		return nil, err
+	}
+	digests := DigestSet{}
+	for a, h := range hashes {
+		digests[a] = hex.EncodeToString(h.Sum(nil))
+	}
+	return digests, nil
 }
 
 // digestBytes is how long the digests are that this package can check.

@@ -74,6 +74,7 @@ type Parsed struct {
 	KeyHint     string // the key's name, if a key is said to have signed; a hint
 	Certificate bool   // a certificate is said to have signed
 	Leaf        []byte // that certificate, in DER; nil in bundles of other forms
+	Witnessed   bool   // the bundle has log entries or timestamps
 }
 
 // envelopeJSON is the fields of a bundle and of a bare envelope.
@@ -165,6 +166,11 @@ func (p *Parsed) material(mediaType string, raw jsontext.Value) error {
 		PublicKey *PublicKeyHint `json:"publicKey"`
 		Chain     jsontext.Value `json:"x509CertificateChain"`
 		Leaf      jsontext.Value `json:"certificate"`
+
+		LogEntries []jsontext.Value `json:"tlogEntries"`
+		Timestamps *struct {
+			RFC3161 []jsontext.Value `json:"rfc3161Timestamps"`
+		} `json:"timestampVerificationData"`
 	}
 	if len(raw) == 0 {
 		return errors.New("verificationMaterial is missing")
@@ -172,6 +178,7 @@ func (p *Parsed) material(mediaType string, raw jsontext.Value) error {
 	if err := jsonv2.Unmarshal(raw, &m); err != nil {
 		return fmt.Errorf("verificationMaterial: %w", err)
 	}
+	p.Witnessed = len(m.LogEntries) > 0 || (m.Timestamps != nil && len(m.Timestamps.RFC3161) > 0)
 	p.Certificate = m.Chain != nil || m.Leaf != nil
 	if (m.PublicKey != nil) == p.Certificate {
 		return errors.New("verificationMaterial: expected a public key or a certificate")

@@ -23,6 +23,56 @@ const (
 	CodeLogInvalid           Code = "LOG_INVALID"
 	CodeTimeInvalid          Code = "TIME_INVALID"
 
+	CodeNameMissing         Code = "NAME_MISSING"
+	CodeNameUnbound         Code = "NAME_UNBOUND"
+	CodeNameMismatch        Code = "NAME_MISMATCH"
+	CodeVersionTooLow       Code = "VERSION_TOO_LOW"
+	CodeUnusableDenied      Code = "UNUSABLE_DENIED"
+	CodePolicyUnsigned      Code = "POLICY_UNSIGNED"
+	CodePolicyUnlimited     Code = "POLICY_UNLIMITED"
+	CodePolicyRolledBack    Code = "POLICY_ROLLED_BACK"
+	CodeRootTooOld          Code = "ROOT_TOO_OLD"
+	CodeSignerAmbiguous     Code = "SIGNER_AMBIGUOUS"
+	CodeSignerRevoked       Code = "SIGNER_REVOKED"
+	CodeKeyNotYetValid      Code = "KEY_NOT_YET_VALID"
+	CodeCertificateExpired  Code = "CERTIFICATE_EXPIRED"
+	CodeLogMissing          Code = "LOG_MISSING"
+	CodeTimeMissing         Code = "TIME_MISSING"
+	CodeTimeAhead           Code = "TIME_AHEAD"
+	CodeStale               Code = "STALE"
+	CodeThresholdNotMet     Code = "THRESHOLD_NOT_MET"
+	CodePredicatesDiffer    Code = "PREDICATES_DIFFER"
+	CodeRuleFalse           Code = "RULE_FALSE"
+	CodeRuleError           Code = "RULE_ERROR"
+	CodeRuleFieldMissing    Code = "RULE_FIELD_MISSING"
+	CodeReferenceUnmet      Code = "REFERENCE_UNMET"
+	CodePredicateMalformed  Code = "PREDICATE_MALFORMED"
+	CodeBuilderDiffers      Code = "BUILDER_DIFFERS"
+	CodeBuildTypeDiffers    Code = "BUILD_TYPE_DIFFERS"
+	CodeSourceDiffers       Code = "SOURCE_DIFFERS"
+	CodeRefDiffers          Code = "REF_DIFFERS"
+	CodeLevelTooLow         Code = "LEVEL_TOO_LOW"
+	CodeParameterUnknown    Code = "PARAMETER_UNKNOWN"
+	CodeCertificateDiffers  Code = "CERTIFICATE_DIFFERS"
+	CodeSBOMIncomplete      Code = "SBOM_INCOMPLETE"
+	CodeSBOMNotAbout        Code = "SBOM_NOT_ABOUT_ARTIFACT"
+	CodeComponentDenied     Code = "COMPONENT_DENIED"
+	CodeComponentUnclear    Code = "COMPONENT_UNCLEAR"
+	CodeComponentNoHash     Code = "COMPONENT_WITHOUT_HASH"
+	CodeLicenseDenied       Code = "LICENSE_DENIED"
+	CodeLicenseUnclear      Code = "LICENSE_UNCLEAR"
+	CodeVulnerable          Code = "VULNERABLE"
+	CodeSeverityUnknown     Code = "SEVERITY_UNKNOWN"
+	CodeVSAFailed           Code = "VSA_FAILED"
+	CodeVSAVerifierDiffers  Code = "VSA_VERIFIER_DIFFERS"
+	CodeVSAResourceDiffers  Code = "VSA_RESOURCE_DIFFERS"
+	CodeDependenciesOmitted Code = "DEPENDENCIES_OMITTED"
+	CodeDependencyLevelLow  Code = "DEPENDENCY_LEVEL_LOW"
+	CodeDependencyUnproven  Code = "DEPENDENCY_UNPROVEN"
+	CodeWaiverExpired       Code = "WAIVER_EXPIRED"
+	CodeWaiverTooLong       Code = "WAIVER_TOO_LONG"
+	CodeWaiverUnused        Code = "WAIVER_UNUSED"
+
 	CodeNothingToCheck      Code = "NOTHING_TO_CHECK"
 	CodeNoAnswer            Code = "NO_ANSWER"
 	CodeAnswerMalformed     Code = "ANSWER_MALFORMED"
@@ -73,6 +123,55 @@ func Codes() []CodeMeaning {
 		{CodeSCTInvalid, "the certificate carries no valid signed certificate timestamp", "check which Sigstore instance signed, and that the bundle is unchanged"},
 		{CodeLogInvalid, "the transparency log entry is missing, or not about this signature", "fetch the bundle again from its origin"},
 		{CodeTimeInvalid, "no trusted time of signing", "the bundle needs a log's promise or an RFC 3161 timestamp"},
+		{CodeNameMissing, "the policy demands to know what the artifact is deployed as", "say what you mean to deploy: --as PURL, for example --as pkg:generic/acme/shop@2.1.0"},
+		{CodeNameUnbound, "nothing that was verified says that the artifact is what --as names", "require an SBOM, VSA, release or provenance that names the artifact, or leave out --as and accept that the name is not checked"},
+		{CodeNameMismatch, "a statement says that the artifact is something else than --as names", "deploy the artifact that was meant: these bytes are another product or version"},
+		{CodeVersionTooLow, "the version is below the policy's `min-version`, or none was given", "deploy a current version; an old one may have known holes"},
+		{CodeUnusableDenied, "the policy denies artifacts with unusable attestations (`unusable: deny`)", "remove or repair the attestations listed as not used"},
+		{CodePolicyUnsigned, "the policy must be signed, and no valid signature by the expected signer was found", "fetch the policy and its .sigstore.json again from its owner, or have the owner sign it"},
+		{CodePolicyUnlimited, "a signed policy must have `expires`", "have the policy's owner set `expires` and sign it again"},
+		{CodePolicyRolledBack, "the policy's `revision` is lower than one that was in force before", "fetch the current policy from its owner"},
+		{CodeRootTooOld, "the trust root is older than the policy's `root-max-age`, or its age is not known", "update it: plimsoll trust update --to FILE, then --trusted-root FILE"},
+		{CodeSignerAmbiguous, "the signature is by two of the policy's signers at once", "narrow the identities in the policy's `signers` so that each belongs to one"},
+		{CodeSignerRevoked, "the signer was revoked", "have the artifact signed again by a current key or identity"},
+		{CodeKeyNotYetValid, "the signature is older than its key or identity may be used", "check the clock of the signer, and the policy's `not-before`"},
+		{CodeCertificateExpired, "the certificate was not valid at the signed time", "sign again; a Sigstore certificate is for ten minutes"},
+		{CodeLogMissing, "fewer transparency logs hold the signature than the policy demands", "sign with a log, or fetch the bundle again from its origin: part of it may have been removed"},
+		{CodeTimeMissing, "fewer signed times than the policy demands", "sign with --timestamp or a log, or fetch the bundle again from its origin"},
+		{CodeTimeAhead, "a time lies in the future", "check this machine's clock and the signer's"},
+		{CodeStale, "the statement is older than the requirement's `max-age`", "make a new one: the scan, review or build must be repeated"},
+		{CodeThresholdNotMet, "fewer signers than the requirement demands made a statement that meets every rule", "have the missing signers sign"},
+		{CodePredicatesDiffer, "the signers' statements say different things", "find out which of the signers is wrong; for a build, why it cannot be reproduced"},
+		{CodeRuleFalse, "a rule of the requirement is false for the statement", "see the rule's message"},
+		{CodeRuleError, "a rule of the requirement could not be evaluated for the statement", "correct the rule, or have the signer make a statement it can read"},
+		{CodeRuleFieldMissing, "a rule reads a field that the statement does not have", "have the signer make a statement with this field, or ask with has() first"},
+		{CodeReferenceUnmet, "a rule refers to the statement of another requirement, which is not met", "see what that requirement lacks"},
+		{CodePredicateMalformed, "the predicate is not what its type says", "have the signer use a tool that writes this predicate type"},
+		{CodeBuilderDiffers, "another builder made it than the policy names", "build it where the policy says"},
+		{CodeBuildTypeDiffers, "it was built in another way than the policy names", "build it as the policy says"},
+		{CodeSourceDiffers, "it was built from another source repository than the policy names", "deploy what was built from the named repository"},
+		{CodeRefDiffers, "it was built from another branch or tag than the policy names", "deploy what was built from the named branch or tag"},
+		{CodeLevelTooLow, "the build is worth less than the level that the policy demands", "build on a platform that the policy's `levels` trust enough"},
+		{CodeParameterUnknown, "the build had an external parameter that nobody looked at", "name it in `parameters` if its value cannot change what is built, or write a rule about it"},
+		{CodeCertificateDiffers, "the provenance contradicts the certificate it was signed with", "do not deploy; find out who signed"},
+		{CodeSBOMIncomplete, "the SBOM lacks what the policy's profile demands", "see what is missing: plimsoll sbom check"},
+		{CodeSBOMNotAbout, "the SBOM does not say that it is about this artifact", "generate the SBOM from the artifact itself"},
+		{CodeComponentDenied, "the SBOM lists a component that the policy denies", "replace the component, or have its use waived"},
+		{CodeComponentUnclear, "it cannot be told whether a component is one that the policy denies", "have the SBOM give the component's purl and version"},
+		{CodeComponentNoHash, "the SBOM lists a component without a hash", "generate the SBOM where the components are at hand"},
+		{CodeLicenseDenied, "a component's licence is not allowed by the policy", "replace the component, or have its use waived"},
+		{CodeLicenseUnclear, "a component's licence is missing or cannot be understood", "state the licence in the SBOM as an SPDX expression"},
+		{CodeVulnerable, "the scan found a vulnerability above the policy's limit", "update the component; or have a VEX signer state why it is not affected; or have it waived"},
+		{CodeSeverityUnknown, "the scan found a vulnerability and does not say how severe it is", "update the component, or have it waived"},
+		{CodeVSAFailed, "the verifier's own verdict is not PASSED", "read that verifier's report"},
+		{CodeVSAVerifierDiffers, "another verifier made the summary than the policy names", "have the named verifier decide"},
+		{CodeVSAResourceDiffers, "the summary is about another resource", "have the verifier decide about what is deployed"},
+		{CodeDependenciesOmitted, "the summary's dependency counts do not add up to the components of the SBOM", "have the verifier check every dependency: one that is not counted is not proven"},
+		{CodeDependencyLevelLow, "more dependencies are below the demanded level than the policy allows", "replace them, or allow more in the policy"},
+		{CodeDependencyUnproven, "a dependency's origin could not be verified from the saved answers", "see plimsoll npm for the package"},
+		{CodeWaiverExpired, "a waiver has expired", "mend what it covered, or have its owner renew it"},
+		{CodeWaiverTooLong, "a waiver's expiry is more than 90 days ahead", "set an earlier expiry"},
+		{CodeWaiverUnused, "a waiver covers nothing that was found", "remove it from the policy"},
 		{CodeNothingToCheck, "the project lists no package that comes from a registry", "check that PATH is the project that is meant"},
 		{CodeNoAnswer, "the registry's answer about the package is not there", "save it while online, then repeat"},
 		{CodeAnswerMalformed, "the registry's answer is not what npm's registry sends", "ask the registry again; do not install the package meanwhile"},
@@ -112,6 +211,12 @@ type Refusal struct {
 	Expected string `json:"expected,omitempty"`
 	Found    string `json:"found,omitempty"`
 	Remedy   string `json:"remedy,omitempty"` // the code's usual one if empty
+	// What of the artifact it is about, where it is not the whole: a component's
+	// purl, and an advisory's id.
+	Subject  string `json:"subject,omitempty"`
+	Advisory string `json:"advisory,omitempty"`
+
+	waivedBy string // who stated that it does not hold here
 }
 
 // WhatToDo returns the remedy: the refusal's own, or its code's usual one.
@@ -131,4 +236,25 @@ func (r *Refusal) Error() string {
 		s += ": found " + r.Found
 	}
 	return s
+}
+
+// waivable lists the codes that a waiver may set aside: what a component is, not
+// who signed, what was signed, or what is trusted.
+func (c Code) waivable() bool {
+	switch c {
+	case CodeComponentDenied, CodeComponentUnclear, CodeComponentNoHash, CodeLicenseDenied, CodeLicenseUnclear,
+		CodeVulnerable, CodeSeverityUnknown, CodeDependencyUnproven:
+		return true
+	}
+	return false
+}
+
+// known tells whether a code is in the table.
+func (c Code) known() bool {
+	for _, m := range Codes() {
+		if m.Code == c {
+			return true
+		}
+	}
+	return false
 }

@@ -108,8 +108,8 @@ func codes(r verify.Report) string {
 		all = append(all, string(f.Code))
 	}
 	for _, q := range r.Requirements {
-		if q.Finding != nil {
-			all = append(all, string(q.Finding.Code))
+		for _, f := range q.Findings {
+			all = append(all, string(f.Code))
 		}
 	}
 	for _, f := range r.Unusable {
@@ -132,7 +132,7 @@ func TestZeroValuesDeny(t *testing.T) {
 		t.Errorf("the zero gate: %v, %v", r.Verdict, err)
 	}
 	undefined := gate(t, newSigner(t).policy(""))
-	undefined.Policy.Artifacts = map[string][]string{"*": {"nothing defines this"}}
+	undefined.Policy.Artifacts = []verify.ArtifactRule{{Name: "*", Require: []string{"nothing defines this"}}}
 	if r := decide(t, undefined, a); r.Verdict != verify.Denied {
 		t.Error("a requirement that nothing defines: allowed")
 	}
@@ -331,9 +331,9 @@ func TestExpiry(t *testing.T) {
 		"expires: 2026-11-22T12:00:00Z\n":           "POLICY_EXPIRED",
 		"expires: 2026-11-22T12:00:01Z\n":           "",
 		"expires: 2026-11-22T13:00:00+01:00\n":      "POLICY_EXPIRED",
-		"        not-after: 2026-11-21\n":           "KEY_EXPIRED",
+		"        not-after: 2026-11-21\n":           "KEY_EXPIRED KEY_EXPIRED",
 		"        not-after: 2026-11-22\n":           "",
-		"        not-after: 2026-11-22T12:00:00Z\n": "KEY_EXPIRED",
+		"        not-after: 2026-11-22T12:00:00Z\n": "KEY_EXPIRED KEY_EXPIRED",
 	} {
 		r := decide(t, gate(t, s.policy(extra)), a, line)
 		if codes(r) != want || (r.Verdict == verify.Allowed) != (want == "") {

@@ -37,10 +37,15 @@ type Signature struct {
 	KeyID       string       // "SHA256:..." of the public key, if a key that the verifier holds signed
 	KeyName     string       // what the verifier calls that key
 	Certificate *Certificate // if a certificate signed
-	Times       []SignedTime // trusted times, sorted
-	LogEntries  int          // verified transparency log entries, at least
+	Root        string       // name of the trust root that vouched for certificate, times and entries
+	RootDigest  string       // "sha256:HEX"
+	Times       []SignedTime // trusted times, each of another authority or log, sorted
+	LogEntries  int          // verified transparency log entries, each of another log, at least
 	Proofs      int          // how many of them with an inclusion proof, at least
 	SCTs        int          // verified signed certificate timestamps
+	// Problem says why a key's log entries and times do not count: they are then
+	// none. (Of a certificate they must hold, else there is no Signature.)
+	Problem string
 }
 
 // Signer names the signer for people.
@@ -54,6 +59,14 @@ func (s Signature) Signer() string {
 	return s.KeyID
 }
 
+// Time returns the oldest trusted time of a signature; zero if there is none.
+func (s Signature) Time() time.Time {
+	if len(s.Times) == 0 {
+		return time.Time{}
+	}
+	return s.Times[0].Time
+}
+
 // A SignedTime is a time that a log or a timestamp authority vouches for.
 type SignedTime struct {
 	Kind string // "log" or "timestamp-authority"
@@ -64,23 +77,31 @@ type SignedTime struct {
 // (Fulcio, "Certificate extensions", OID 1.3.6.1.4.1.57264.1). Fields that the
 // certificate lacks are empty.
 type Certificate struct {
-	Issuer        string // .8, or .1 in old certificates
-	Identity      string // subject alternative name
-	Runner        string // .11
-	Repository    string // .12
-	Commit        string // .13
-	Ref           string // .14
-	RepositoryID  string // .15
-	OwnerID       string // .17
-	BuildConfig   string // .18: the workflow that was started, URI@ref
-	Trigger       string // .20
-	RunInvocation string // .21
+	Issuer        string `json:"issuer,omitempty"`        // .8, or .1 in old certificates
+	Identity      string `json:"identity,omitempty"`      // subject alternative name
+	Runner        string `json:"runner,omitempty"`        // .11
+	Repository    string `json:"repository,omitempty"`    // .12
+	Commit        string `json:"commit,omitempty"`        // .13
+	Ref           string `json:"ref,omitempty"`           // .14
+	RepositoryID  string `json:"repositoryId,omitempty"`  // .15
+	OwnerID       string `json:"ownerId,omitempty"`       // .17
+	BuildConfig   string `json:"buildConfig,omitempty"`   // .18: the workflow that was started, URI@ref
+	Trigger       string `json:"trigger,omitempty"`       // .20
+	RunInvocation string `json:"runInvocation,omitempty"` // .21
+	Environment   string `json:"environment,omitempty"`   // .23
 }
 
 // An Artifact is what a decision is about.
 type Artifact struct {
 	Name    string           // for people; no proof of anything
+	As      string           // what it is deployed as, from ParseName; "" if nobody said
 	Digests attest.DigestSet // as computed by the verifier; sha256 or sha512 at least
+	// Files are what is deployed where it is a directory: every regular file, by its
+	// path in the directory with slashes, and the Digests are then empty.
+	Files []attest.Subject
+	// Others computes digests of more algorithms of the same bytes, where they are
+	// at hand; nil where they are not. It is called for those that a statement gives.
+	Others func(ctx context.Context, algorithms []string) (attest.DigestSet, error)
 }
 
 // A VerifiedStatement is a statement whose signature was verified by a Checker
@@ -88,12 +109,16 @@ type Artifact struct {
 // refused everywhere.
 type VerifiedStatement struct {
 	statement attest.Statement
+	subject   attest.Subject // the one that is the artifact
 	signature Signature
 	verified  bool
 }
 
 // Statement returns what was signed. Its Predicate must not be modified.
 func (v VerifiedStatement) Statement() attest.Statement { return v.statement }
+
+// Subject returns the subject that is the artifact.
+func (v VerifiedStatement) Subject() attest.Subject { return v.subject }
 
 // Signature returns who signed it.
 func (v VerifiedStatement) Signature() Signature { return v.signature }
@@ -128,10 +153,11 @@ func Open(ctx context.Context, checker Checker, raw []byte, artifact Artifact) (
 	if err != nil {
 		return VerifiedStatement{}, &Refusal{Code: CodeStatementMalformed, Expected: "an in-toto statement", Found: err.Error()}
 	}
-	if err := matchSubject(statement.Subject, artifact.Digests); err != nil {
+	subject, err := artifact.match(ctx, statement.Subject)
+	if err != nil {
 		return VerifiedStatement{}, err
 	}
-	return VerifiedStatement{statement: statement, signature: signature, verified: true}, nil
+	return VerifiedStatement{statement: statement, subject: subject, signature: signature, verified: true}, nil
 }
 
 func refusal(err error) error {
@@ -142,28 +168,102 @@ func refusal(err error) error {
 	return &Refusal{Code: CodeSignatureInvalid, Expected: "a valid signature", Found: err.Error()}
 }
 
-// matchSubject finds the artifact among the subjects. in-toto lets one matching
-// digest suffice (spec v1, "Validation model"); here every algorithm that was
-// computed for the artifact must match, and SHA-256 or SHA-512 must be among
-// them, so that a right sha256 beside a wrong sha512 is refused.
-func matchSubject(subjects []attest.Subject, digests attest.DigestSet) error {
+// match finds the artifact among the subjects. in-toto lets one matching digest
+// suffice (spec v1, "Validation model"); here every algorithm that can be computed
+// of the artifact must match, and SHA-256 or SHA-512 must be among them, so that a
+// right sha256 beside a wrong sha512 is refused.
+func (a Artifact) match(ctx context.Context, subjects []attest.Subject) (attest.Subject, error) {
+	if len(a.Files) > 0 {
+		return attest.Subject{Name: a.Name}, a.matchFiles(subjects)
+	}
 	for _, subject := range subjects {
-		same, differ := 0, 0
-		for alg, want := range digests {
-			switch found, there := subject.Digest[alg]; {
-			case !there:
-			case found == want && (alg == "sha256" || alg == "sha512"):
-				same++
-			case found != want:
-				differ++
+		if !agree(a.Digests, subject.Digest) {
+			continue
+		}
+		var more []string
+		for alg := range subject.Digest {
+			if a.Digests[alg] == "" && attest.Computable(alg) {
+				more = append(more, alg)
 			}
 		}
-		if same > 0 && differ == 0 {
-			return nil
+		if len(more) == 0 || a.Others == nil {
+			return subject, nil
+		}
+		others, err := a.Others(ctx, more)
+		if err != nil {
+			return attest.Subject{}, &NoDecisionError{fmt.Errorf("hashing %q again: %w", a.Name, err)}
+		}
+		if same, differ := compare(others, subject.Digest); differ == 0 && same == len(more) {
+			return subject, nil
 		}
 	}
-	return &Refusal{Code: CodeSubjectMismatch, Expected: describeDigests(digests), Found: describeSubjects(subjects)}
+	return attest.Subject{}, &Refusal{Code: CodeSubjectMismatch, Expected: describeDigests(a.Digests), Found: describeSubjects(subjects)}
 }
+
+// compare counts the algorithms in which two sets are equal and differ.
+func compare(a, b attest.DigestSet) (same, differ int) {
+	for alg, value := range a {
+		switch other, there := b[alg]; {
+		case !there:
+		case other == value:
+			same++
+		default:
+			differ++
+		}
+	}
+	return same, differ
+}
+
+// agree tells whether a subject is what has these digests: it differs in none, and
+// SHA-256 or SHA-512 is equal.
+func agree(digests, subject attest.DigestSet) bool {
+	_, differ := compare(digests, subject)
+	strong := false
+	for _, alg := range []string{"sha256", "sha512"} {
+		strong = strong || (digests[alg] != "" && digests[alg] == subject[alg])
+	}
+	return strong && differ == 0
+}
+
+// matchFiles demands that the subjects are the files of a directory: by path and
+// digest, none missing and none more.
+func (a Artifact) matchFiles(subjects []attest.Subject) error {
+	named := map[string]attest.DigestSet{}
+	for _, s := range subjects {
+		if _, twice := named[s.Name]; twice {
+			return a.otherFiles(subjects, fmt.Sprintf("two subjects named %q", s.Name))
+		}
+		named[s.Name] = s.Digest
+	}
+	for _, f := range a.Files {
+		digest, there := named[f.Name]
+		switch {
+		case !there:
+			return a.otherFiles(subjects, fmt.Sprintf("no subject for the file %q, %s", f.Name, describeDigests(f.Digest)))
+		case !agree(f.Digest, digest):
+			return a.otherFiles(subjects, fmt.Sprintf("the file %q with %s, and the subject with %s", f.Name, describeDigests(f.Digest), describeDigests(digest)))
+		}
+		delete(named, f.Name)
+	}
+	for _, s := range subjects {
+		if _, left := named[s.Name]; left {
+			return a.otherFiles(subjects, fmt.Sprintf("a subject %q, which is no file of the directory", s.Name))
+		}
+	}
+	return nil
+}
+
+func (a Artifact) otherFiles(subjects []attest.Subject, found string) error {
+	return &Refusal{Code: CodeSubjectMismatch, Expected: fmt.Sprintf("%d subjects, the %d files of the directory by path and digest", len(a.Files), len(a.Files)),
+		Found: fmt.Sprintf("%d subjects; %s", len(subjects), found)}
+}
+
+// A NoDecisionError reports that something could not be checked, which is neither
+// a yes nor a no.
+type NoDecisionError struct{ Err error }
+
+func (e *NoDecisionError) Error() string { return e.Err.Error() }
+func (e *NoDecisionError) Unwrap() error { return e.Err }
 
 func describeDigests(d attest.DigestSet) string {
 	algs := make([]string, 0, len(d))

@@ -10,35 +10,142 @@ import (
 // nothing. ParsePolicy makes one from a file.
 type Policy struct {
 	Name         string
+	Revision     int       // grows with each change, so that an older one can be told; 0: none
 	Expires      time.Time // zero: never
 	Signers      []Signer  // sorted by name
+	Levels       []Level
 	Requirements []Requirement
-	// Artifacts maps "sha256:HEX", "sha512:HEX" or, for any artifact, "*" to the
-	// names of the requirements that hold for it; an artifact under several has to
-	// meet them all. Nil means that every requirement holds for every artifact.
-	Artifacts map[string][]string
-	Digest    string // "sha256:..." of the file
+	// Artifacts says which requirements hold for what. Nil means that every
+	// requirement holds for every artifact.
+	Artifacts []ArtifactRule
+	Waivers   []Waiver
+	// DenyUnusable denies an artifact about which anything unusable was found.
+	DenyUnusable bool
+	// DenyUnnamed denies an artifact that is not bound to a name.
+	DenyUnnamed bool
+	RootMaxAge  time.Duration // zero: any age of a trust root
+	Digest      string        // "sha256:..." of the file
 }
 
-// A Signer is a name for keys that are trusted alike.
+// A Signer is a name for keys that are trusted alike, or for an identity in
+// certificates.
 type Signer struct {
-	Name string
-	Keys []SignerKey
+	Name     string
+	Keys     []SignerKey
+	Identity *Identity // nil if Keys are given
+	Root     RootRef   // vouches for certificates, and for the signed times of keys
+	// How many verified log entries, each of another log, signed times, each of
+	// another authority, and certificate timestamps a signature must have.
+	LogEntries, SignedTimes, SCTs int
+}
+
+// A Window is when a key or an identity may sign, and whether it was revoked.
+type Window struct {
+	NotBefore time.Time // zero: no beginning
+	NotAfter  time.Time // zero: no end
+	Revoked   *Revocation
+}
+
+// A Revocation says from when signatures count for nothing. Superseded refuses
+// those from then on, and those without signed time; Compromised refuses all but
+// those about the digests in Except.
+type Revocation struct {
+	At          time.Time
+	Compromised bool
+	Except      []string // "sha256:HEX" of artifacts
 }
 
 // A SignerKey is a public key that a signer signs with.
 type SignerKey struct {
-	ID       string // attest.KeyID
-	Public   crypto.PublicKey
-	NotAfter time.Time // zero: no end
+	ID     string // attest.KeyID
+	Public crypto.PublicKey
+	Window
 }
 
-// A Requirement is one statement that must be there.
+// PublicGoodName names Sigstore's public-good instance in a policy.
+const PublicGoodName = "public-good"
+
+// A RootRef names a trust root: PublicGoodName, or a file and its digest. The
+// zero RootRef is the public-good instance.
+type RootRef struct {
+	File   string // "" for the public-good instance
+	SHA256 string // hex
+}
+
+// Name returns what reports call the root.
+func (r RootRef) Name() string {
+	if r.File == "" {
+		return PublicGoodName
+	}
+	return r.File
+}
+
+// A Level is the most that builds by a builder are worth when a signer vouches
+// for them (SLSA v1.1, "Verifying artifacts", step 1).
+type Level struct {
+	Signer  string
+	Builder string
+	Level   int
+}
+
+// An ArtifactRule says what an artifact needs that has this name.
+type ArtifactRule struct {
+	Name       string // "*", "sha256:HEX", "sha512:HEX", a purl or a URI
+	Require    []string
+	MinVersion string // of what --as names; "" for any
+}
+
+// How many of the statements must meet a requirement.
+type Holds int
+
+// The zero Holds lets one statement suffice.
+const (
+	HoldsAny Holds = iota
+	HoldsLatest
+	HoldsAll
+)
+
+// A Requirement is a statement that must be there, and what it must say.
 type Requirement struct {
 	Name     string
-	Type     string // predicate type
-	SignedBy string // signer's name
+	Types    []string // predicate types, any of which will do
+	SignedBy SignedBy
+	Holds    Holds
+	MaxAge   time.Duration // zero: any age
+
+	Provenance *ProvenanceRules
+	SBOM       *SBOMRules
+	NPM        *NPMRules
+	Vulns      *VulnRules
+	VSA        *VSARules
+	Layout     *LayoutRules
+	Rules      []Rule
+
+	file string // where it stands, for errors of a later step
+	line int
 }
+
+// SignedBy says how many of which signers must sign, each a statement of their
+// own that meets every rule.
+type SignedBy struct {
+	AnyOf     []string // signers' names, sorted
+	Threshold int      // at least 1
+	// Agree demands that the statements that are counted have equal predicates.
+	Agree bool
+}
+
+// A Waiver sets one reason aside for one subject until a day.
+type Waiver struct {
+	Code     Code
+	Subject  string // "sha256:HEX" of an artifact, or purl@version of a component
+	Advisory string // "" for any, where the code is about an advisory
+	Owner    string
+	Reason   string
+	Expires  time.Time
+}
+
+// MaxWaiver is how far ahead a waiver's expiry may be.
+const MaxWaiver = 90 * 24 * time.Hour
 
 // PublicKeys returns the keys of all signers.
 func (p *Policy) PublicKeys() []crypto.PublicKey {
@@ -51,16 +158,21 @@ func (p *Policy) PublicKeys() []crypto.PublicKey {
 	return keys
 }
 
-// signerOf returns the signer that a key belongs to; a key belongs to one only.
-func (p *Policy) signerOf(keyID string) (Signer, SignerKey, bool) {
+// Roots returns every trust root that the policy names, once, in the order of
+// its signers.
+func (p *Policy) Roots() []RootRef {
+	var roots []RootRef
 	for _, s := range p.Signers {
-		for _, k := range s.Keys {
-			if k.ID == keyID && keyID != "" {
-				return s, k, true
-			}
+		if !slices.Contains(roots, s.Root) {
+			roots = append(roots, s.Root)
 		}
 	}
-	return Signer{}, SignerKey{}, false
+	return roots
+}
+
+// NeedsAnswers tells whether the policy verifies a registry's saved answers.
+func (p *Policy) NeedsAnswers() bool {
+	return slices.ContainsFunc(p.Requirements, func(r Requirement) bool { return r.NPM != nil && r.NPM.Answers })
 }
 
 func (p *Policy) signer(name string) (Signer, bool) {
@@ -71,24 +183,42 @@ func (p *Policy) signer(name string) (Signer, bool) {
 	return p.Signers[i], true
 }
 
-// requirementsFor returns what must hold for an artifact; ok is false if the
-// policy lists artifacts and this is none of them.
-func (p *Policy) requirementsFor(a Artifact) (reqs []Requirement, ok bool) {
-	if p.Artifacts == nil {
-		return p.Requirements, true
+func (p *Policy) requirement(name string) (Requirement, bool) {
+	i := slices.IndexFunc(p.Requirements, func(r Requirement) bool { return r.Name == name })
+	if i < 0 {
+		return Requirement{Name: name}, false
 	}
-	names := slices.Clone(p.Artifacts["*"]) // for any, also one that is listed
-	for alg, value := range a.Digests {
-		names = append(names, p.Artifacts[alg+":"+value]...)
+	return p.Requirements[i], true
+}
+
+// level returns what a build by a builder is worth: 1 where the policy says
+// nothing (SLSA v1.1: a level is claimed for a builder by whoever verifies).
+func (p *Policy) level(signer, builder string) int {
+	for _, l := range p.Levels {
+		if l.Signer == signer && l.Builder == builder {
+			return l.Level
+		}
+	}
+	return 1
+}
+
+// demand returns what must hold for an artifact: the rules that apply to it, and
+// the requirements, in the order of their names.
+func (p *Policy) demand(a Artifact) (rules []ArtifactRule, reqs []Requirement) {
+	if p.Artifacts == nil {
+		return nil, p.Requirements
+	}
+	var names []string
+	for _, rule := range p.Artifacts {
+		if rule.appliesTo(a) {
+			rules = append(rules, rule)
+			names = append(names, rule.Require...)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		i := slices.IndexFunc(p.Requirements, func(r Requirement) bool { return r.Name == name })
-		if i < 0 {
-			reqs = append(reqs, Requirement{Name: name}) // what nothing defines, nothing meets
-			continue
-		}
-		reqs = append(reqs, p.Requirements[i])
+		req, _ := p.requirement(name) // what nothing defines, nothing meets
+		reqs = append(reqs, req)
 	}
-	return reqs, len(names) > 0
+	return rules, reqs
 }

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
-	"plimsoll.example/attest"
 )
 
 // MaxPolicy bounds a policy file.
@@ -82,8 +80,13 @@ func (p *policyParser) parse(data []byte) (*Policy, error) {
 	return p.policy(doc.Content[0])
 }
 
+// policyKeys are the keys of a policy; README.md and [PolicySchema] say what they
+// mean.
+var policyKeys = []string{"version", "name", "revision", "expires", "unusable", "unnamed", "root-max-age",
+	"signers", "levels", "artifacts", "requirements", "waivers"}
+
 func (p *policyParser) policy(n *yaml.Node) (*Policy, error) {
-	f, err := p.mapping(n, "the policy", "version", "name", "expires", "signers", "artifacts", "requirements")
+	f, err := p.mapping(n, "the policy", policyKeys...)
 	if err != nil {
 		return nil, err
 	}
@@ -95,155 +98,171 @@ func (p *policyParser) policy(n *yaml.Node) (*Policy, error) {
 		return nil, p.errorf(f["version"], "version: expected 1, found %q", version)
 	}
 	policy := &Policy{}
-	if f["name"] != nil {
-		if policy.Name, err = p.text(n, f, "name"); err != nil {
+	for _, part := range []func(*yaml.Node, map[string]*yaml.Node, *Policy) error{
+		p.head, p.signers, p.levels, p.requirements, p.artifacts, p.waivers,
+	} {
+		if err := part(n, f, policy); err != nil {
 			return nil, err
 		}
+	}
+	return policy, p.references(policy)
+}
+
+// head reads what is about the policy as a whole.
+func (p *policyParser) head(n *yaml.Node, f map[string]*yaml.Node, policy *Policy) (err error) {
+	if policy.Name, err = p.optional(n, f, "name"); err != nil {
+		return err
+	}
+	if policy.Revision, err = p.number(f, "the policy", "revision", 1, 1<<30, 0); err != nil {
+		return err
 	}
 	if f["expires"] != nil {
 		if policy.Expires, err = p.date(f["expires"], "expires"); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if policy.Signers, err = p.signers(n, f["signers"]); err != nil {
-		return nil, err
+	unusable, err := p.word(f, "the policy", "unusable", "report", "deny")
+	if err != nil {
+		return err
 	}
-	if policy.Requirements, err = p.requirements(n, f["requirements"], policy); err != nil {
-		return nil, err
+	unnamed, err := p.word(f, "the policy", "unnamed", "report", "deny")
+	if err != nil {
+		return err
 	}
-	if f["artifacts"] != nil {
-		if policy.Artifacts, err = p.artifacts(f["artifacts"], policy); err != nil {
-			return nil, err
-		}
-	}
-	return policy, nil
+	policy.DenyUnusable, policy.DenyUnnamed = unusable == "deny", unnamed == "deny"
+	policy.RootMaxAge, err = p.duration(f, "the policy", "root-max-age")
+	return err
 }
 
-func (p *policyParser) signers(parent, n *yaml.Node) ([]Signer, error) {
+func (p *policyParser) levels(_ *yaml.Node, f map[string]*yaml.Node, policy *Policy) error {
+	n := f["levels"]
 	if n == nil {
-		return nil, p.errorf(parent, "signers: missing; name at least one signer and its keys")
+		return nil
 	}
-	names, values, err := p.named(n, "signers")
-	if err != nil {
-		return nil, err
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return p.errorf(n, "levels: expected a list of at least one, found %s", kindName(n))
 	}
-	owner := map[string]string{}
-	var signers []Signer
-	for i, name := range names {
-		f, err := p.mapping(values[i], "signer "+name, "keys")
+	for _, c := range n.Content {
+		f, err := p.mapping(c, "a level", "signer", "builder", "level")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		keys := f["keys"]
-		if keys == nil || keys.Kind != yaml.SequenceNode || len(keys.Content) == 0 {
-			return nil, p.errorf(values[i], "signer %s: keys: expected a list of at least one key", name)
+		var l Level
+		if l.Signer, err = p.text(c, f, "signer"); err != nil {
+			return err
 		}
-		s := Signer{Name: name}
-		for _, k := range keys.Content {
-			key, err := p.key(k, name)
-			if err != nil {
-				return nil, err
+		if l.Builder, err = p.text(c, f, "builder"); err != nil {
+			return err
+		}
+		if l.Level, err = p.number(f, "a level", "level", 0, 4, -1); err != nil {
+			return err
+		}
+		if l.Level < 0 {
+			return p.errorf(c, "level: missing")
+		}
+		if _, known := policy.signer(l.Signer); !known {
+			return p.errorf(f["signer"], "levels: signer: no signer %q is defined", l.Signer)
+		}
+		for _, other := range policy.Levels {
+			if other.Signer == l.Signer && other.Builder == l.Builder {
+				return p.errorf(c, "levels: signer %s with builder %s is there twice", l.Signer, l.Builder)
 			}
-			if other, dup := owner[key.ID]; dup {
-				return nil, p.errorf(k, "signer %s: key %s is listed under %s already; a key belongs to one signer, once", name, key.ID, other)
-			}
-			owner[key.ID] = name
-			s.Keys = append(s.Keys, key)
 		}
-		signers = append(signers, s)
+		policy.Levels = append(policy.Levels, l)
 	}
-	slices.SortFunc(signers, func(a, b Signer) int { return strings.Compare(a.Name, b.Name) })
-	return signers, nil
+	return nil
 }
 
-func (p *policyParser) key(n *yaml.Node, signer string) (SignerKey, error) {
-	f, err := p.mapping(n, "a key of signer "+signer, "pem", "not-after")
-	if err != nil {
-		return SignerKey{}, err
-	}
-	pem, err := p.text(n, f, "pem")
-	if err != nil {
-		return SignerKey{}, err
-	}
-	public, err := attest.ParsePublicKey([]byte(pem))
-	if err != nil {
-		return SignerKey{}, p.errorf(f["pem"], "pem: %v", err)
-	}
-	id, err := attest.KeyID(public)
-	if err != nil {
-		return SignerKey{}, p.errorf(f["pem"], "pem: %v", err)
-	}
-	key := SignerKey{ID: id, Public: public}
-	if f["not-after"] != nil {
-		key.NotAfter, err = p.date(f["not-after"], "not-after")
-	}
-	return key, err
-}
-
-func (p *policyParser) requirements(parent, n *yaml.Node, policy *Policy) ([]Requirement, error) {
+func (p *policyParser) artifacts(_ *yaml.Node, f map[string]*yaml.Node, policy *Policy) error {
+	n := f["artifacts"]
 	if n == nil {
-		return nil, p.errorf(parent, "requirements: missing; a policy without requirements would allow anything")
+		return nil
 	}
-	names, values, err := p.named(n, "requirements")
-	if err != nil {
-		return nil, err
-	}
-	var reqs []Requirement
-	for i, name := range names {
-		f, err := p.mapping(values[i], "requirement "+name, "type", "signed-by", "holds")
-		if err != nil {
-			return nil, err
-		}
-		r := Requirement{Name: name}
-		if r.Type, err = p.text(values[i], f, "type"); err != nil {
-			return nil, err
-		}
-		if r.SignedBy, err = p.text(values[i], f, "signed-by"); err != nil {
-			return nil, err
-		}
-		if _, known := policy.signer(r.SignedBy); !known {
-			return nil, p.errorf(f["signed-by"], "requirement %s: signed-by: no signer %q is defined", name, r.SignedBy)
-		}
-		if h := f["holds"]; h != nil && h.Value != "any" {
-			return nil, p.errorf(h, "requirement %s: holds: expected any, found %q", name, h.Value)
-		}
-		reqs = append(reqs, r)
-	}
-	return reqs, nil
-}
-
-// artifactKey is what this version can bind an artifact by.
-var artifactKey = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(\*|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
-})
-
-func (p *policyParser) artifacts(n *yaml.Node, policy *Policy) (map[string][]string, error) {
 	names, values, err := p.named(n, "artifacts")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	artifacts := map[string][]string{}
 	for i, name := range names {
-		if !artifactKey().MatchString(name) {
-			return nil, p.errorf(values[i], "artifacts: expected sha256:HEX, sha512:HEX or \"*\", found %q", name)
+		if err := checkArtifactName(name); err != nil {
+			return p.errorf(values[i], "artifacts: %v", err)
 		}
-		f, err := p.mapping(values[i], "artifact "+name, "require")
+		what := "artifact " + name
+		f, err := p.mapping(values[i], what, "require", "min-version")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		require := f["require"]
-		if require == nil || require.Kind != yaml.SequenceNode || len(require.Content) == 0 {
-			return nil, p.errorf(values[i], "artifact %s: require: expected a list of at least one requirement", name)
+		rule := ArtifactRule{Name: name}
+		if rule.Require, err = p.texts(f, what, "require"); err != nil {
+			return err
 		}
-		for _, r := range require.Content {
-			if r.Kind != yaml.ScalarNode {
-				return nil, p.errorf(r, "artifact %s: require: expected a requirement's name, found %s", name, kindName(r))
+		if len(rule.Require) == 0 {
+			return p.errorf(values[i], "%s: require: expected a list of at least one requirement", what)
+		}
+		for j, r := range rule.Require {
+			if _, known := policy.requirement(r); !known {
+				return p.errorf(f["require"].Content[j], "%s: require: no requirement %q is defined", what, r)
 			}
-			if !slices.ContainsFunc(policy.Requirements, func(q Requirement) bool { return q.Name == r.Value }) {
-				return nil, p.errorf(r, "artifact %s: require: no requirement %q is defined", name, r.Value)
-			}
-			artifacts[name] = append(artifacts[name], r.Value)
 		}
+		if rule.MinVersion, err = p.optional(values[i], f, "min-version"); err != nil {
+			return err
+		}
+		if err := rule.checkMinVersion(); err != nil {
+			return p.errorf(f["min-version"], "%s: min-version: %v", what, err)
+		}
+		policy.Artifacts = append(policy.Artifacts, rule)
 	}
-	return artifacts, nil
+	return nil
+}
+
+func (p *policyParser) waivers(_ *yaml.Node, f map[string]*yaml.Node, policy *Policy) error {
+	n := f["waivers"]
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return p.errorf(n, "waivers: expected a list of at least one, found %s", kindName(n))
+	}
+	for _, c := range n.Content {
+		f, err := p.mapping(c, "a waiver", "code", "subject", "advisory", "owner", "reason", "expires")
+		if err != nil {
+			return err
+		}
+		var w Waiver
+		var code string
+		for _, part := range []struct {
+			key  string
+			into *string
+		}{{"code", &code}, {"subject", &w.Subject}, {"owner", &w.Owner}, {"reason", &w.Reason}} {
+			if f[part.key] == nil {
+				return p.errorf(c, "a waiver: %s: missing; it needs code, subject, owner, reason and expires", part.key)
+			}
+			if *part.into, err = p.text(c, f, part.key); err != nil {
+				return err
+			}
+		}
+		w.Code = Code(code)
+		if w.Advisory, err = p.optional(c, f, "advisory"); err != nil {
+			return err
+		}
+		if f["expires"] == nil {
+			return p.errorf(c, "a waiver: expires: missing; one without an end is a rule that nobody reads again")
+		}
+		if w.Expires, err = p.date(f["expires"], "expires"); err != nil {
+			return err
+		}
+		switch {
+		case !w.Code.known():
+			return p.errorf(f["code"], "a waiver: code: %q is none; plimsoll verify --codes lists them", code)
+		case !w.Code.waivable():
+			return p.errorf(f["code"], "a waiver: code: %s cannot be waived: it is about signatures, subjects, identity, policy or trust, or about a whole statement", code)
+		}
+		if w.Advisory == "" && (w.Code == CodeVulnerable || w.Code == CodeSeverityUnknown) {
+			return p.errorf(c, "a waiver: advisory: missing; %s is waived for one advisory at a time", code)
+		}
+		if err := checkWaiverSubject(w.Subject); err != nil {
+			return p.errorf(f["subject"], "a waiver: subject: %v", err)
+		}
+		policy.Waivers = append(policy.Waivers, w)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,6 +89,104 @@ func (p *policyParser) date(n *yaml.Node, key string) (time.Time, error) {
 		return time.Time{}, p.errorf(n, "%s: expected a date (2027-06-30) or an RFC 3339 time, found %q", key, n.Value)
 	}
 	return t.UTC(), nil
+}
+
+// instant reads YYYY-MM-DD, which means the beginning of that day in UTC, or an
+// RFC 3339 time.
+func (p *policyParser) instant(n *yaml.Node, key string) (time.Time, error) {
+	t, err := p.date(n, key)
+	if _, day := time.Parse(time.DateOnly, n.Value); err == nil && day == nil {
+		t = t.AddDate(0, 0, -1)
+	}
+	return t, err
+}
+
+// optional returns a scalar, or "" where it is not given.
+func (p *policyParser) optional(parent *yaml.Node, fields map[string]*yaml.Node, key string) (string, error) {
+	if fields[key] == nil {
+		return "", nil
+	}
+	return p.text(parent, fields, key)
+}
+
+// texts returns a list of scalars without repetition, at least one; nil where the
+// key is not given.
+func (p *policyParser) texts(fields map[string]*yaml.Node, what, key string) ([]string, error) {
+	n := fields[key]
+	if n == nil {
+		return nil, nil
+	}
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return nil, p.errorf(n, "%s: %s: expected a list of at least one, found %s", what, key, kindName(n))
+	}
+	var list []string
+	for _, c := range n.Content {
+		if err := p.plain(c, what+": "+key); err != nil {
+			return nil, err
+		}
+		if slices.Contains(list, c.Value) {
+			return nil, p.errorf(c, "%s: %s: %q is there twice", what, key, c.Value)
+		}
+		list = append(list, c.Value)
+	}
+	return list, nil
+}
+
+// plain refuses what is not text written out.
+func (p *policyParser) plain(n *yaml.Node, what string) error {
+	if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag == "!!null" || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+		return p.errorf(n, "%s: expected text, found %s", what, kindName(n))
+	}
+	return nil
+}
+
+// number returns a whole number between least and most, or otherwise where the
+// key is not given.
+func (p *policyParser) number(fields map[string]*yaml.Node, what, key string, least, most, otherwise int) (int, error) {
+	n := fields[key]
+	if n == nil {
+		return otherwise, nil
+	}
+	value, err := strconv.Atoi(n.Value)
+	if err != nil || n.Kind != yaml.ScalarNode || value < least || value > most || strconv.Itoa(value) != n.Value {
+		return 0, p.errorf(n, "%s: %s: expected a whole number from %d to %d, found %q", what, key, least, most, n.Value)
+	}
+	return value, nil
+}
+
+// word returns one of some words, the first where the key is not given.
+func (p *policyParser) word(fields map[string]*yaml.Node, what, key string, words ...string) (string, error) {
+	n := fields[key]
+	if n == nil {
+		return words[0], nil
+	}
+	if n.Kind != yaml.ScalarNode || !slices.Contains(words, n.Value) {
+		return "", p.errorf(n, "%s: %s: expected %s, found %q", what, key, strings.Join(words, " or "), n.Value)
+	}
+	return n.Value, nil
+}
+
+// truth returns true or false; false where the key is not given.
+func (p *policyParser) truth(fields map[string]*yaml.Node, what, key string) (bool, error) {
+	word, err := p.word(fields, what, key, "false", "true")
+	return word == "true", err
+}
+
+// duration reads a number of days, hours or minutes: 7d, 36h, 30m. Zero where the
+// key is not given.
+func (p *policyParser) duration(fields map[string]*yaml.Node, what, key string) (time.Duration, error) {
+	n := fields[key]
+	if n == nil {
+		return 0, nil
+	}
+	units := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute}
+	if last := len(n.Value) - 1; last > 0 && n.Kind == yaml.ScalarNode {
+		count, err := strconv.Atoi(n.Value[:last])
+		if unit := units[n.Value[last]]; err == nil && unit > 0 && count > 0 && count <= 36500 && strconv.Itoa(count) == n.Value[:last] {
+			return time.Duration(count) * unit, nil
+		}
+	}
+	return 0, p.errorf(n, "%s: %s: expected days, hours or minutes (7d, 36h, 30m), found %q", what, key, n.Value)
 }
 
 func kindName(n *yaml.Node) string {

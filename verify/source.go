@@ -65,7 +65,7 @@ func Beside(artifact string) ([]Attestation, error) {
 }
 
 // attestationSuffixes are the names that a folder of attestations is searched for.
-var attestationSuffixes = []string{".sigstore.json", ".sigstore.jsonl", ".sigstore", ".intoto.jsonl", ".intoto.json", ".dsse.json"}
+var attestationSuffixes = []string{".sigstore.json", ".sigstore.jsonl", ".sigstore", ".intoto.jsonl", ".intoto.json", ".dsse.json", ".link"}
 
 // FromPath returns the attestations in a file, or in the files of a directory
 // that are named like attestations (not in its subdirectories).

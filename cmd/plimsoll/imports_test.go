@@ -29,12 +29,13 @@ var mayImport = map[string][]string{
 	"attest/sigstore": {"attest"},
 	"attest/kms":      {"attest"},
 	"attest/oci":      {"attest"},
-	"verify":          {"attest", "sbom"},
+	"verify":          {"attest", "sbom", "sbom/license", "verify/vers"},
+	"verify/vers":     {},
 	"verify/sigstore": {"verify", "attest"},
 	"verify/layout":   {"verify", "attest"},
 	"verify/npm":      {"verify", "attest", "sbom/npm"},
 	"verify/evidence": {"verify", "attest", "sbom"},
-	"cmd/plimsoll":    {"attest", "attest/kms", "attest/oci", "attest/sigstore", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/npm", "verify/sigstore"},
+	"cmd/plimsoll":    {"attest", "attest/kms", "attest/oci", "attest/sigstore", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/layout", "verify/npm", "verify/sigstore"},
 }
 
 // only lists who may import what, by prefix of the import path.
@@ -118,7 +119,7 @@ func TestLibrariesStayLibraries(t *testing.T) {
 // TestCheckers lists what implements verify.Checker: whatever stands here
 // decides whose word is believed.
 func TestCheckers(t *testing.T) {
-	want := []string{"verify/sigstore.KeyChecker", "verify/sigstore.LogChecker"}
+	want := []string{"verify/sigstore.KeyChecker", "verify/sigstore.LogChecker", "verify/sigstore.PolicyChecker"}
 	var found []string
 	eachSource(t, func(dir string, file *ast.File) {
 		for _, decl := range file.Decls {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
@@ -174,22 +175,32 @@ func newFlags(io stdio, name, help string) *pflag.FlagSet {
 	return flags
 }
 
-// formatFlag is text or json.
-type formatFlag string
-
-func addFormat(flags *pflag.FlagSet, format *string) {
-	*format = "text"
-	flags.Var((*formatFlag)(format), "format", "text or json")
+// A formatFlag is one of some formats, text unless another is given.
+type formatFlag struct {
+	value   *string
+	formats []string
 }
 
-func (f *formatFlag) String() string { return string(*f) }
+// addFormat adds --format: text, json, and more where the command has them.
+func addFormat(flags *pflag.FlagSet, format *string, more ...string) {
+	*format = "text"
+	f := &formatFlag{format, append([]string{"text", "json"}, more...)}
+	flags.Var(f, "format", f.choice())
+}
+
+func (f *formatFlag) choice() string {
+	last := len(f.formats) - 1
+	return strings.Join(f.formats[:last], ", ") + " or " + f.formats[last]
+}
+
+func (f *formatFlag) String() string { return *f.value }
 func (f *formatFlag) Type() string   { return "format" }
 
 func (f *formatFlag) Set(value string) error {
-	if value != "text" && value != "json" {
-		return fmt.Errorf("expected text or json, found %q", value)
+	if !slices.Contains(f.formats, value) {
+		return fmt.Errorf("expected %s, found %q", f.choice(), value)
 	}
-	*f = formatFlag(value)
+	*f.value = value
 	return nil
 }
 

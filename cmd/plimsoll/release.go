@@ -86,11 +86,11 @@ func release(ctx context.Context, io stdio, f releaseFlags, artifacts []string) 
 	// The operator's own files first: a policy that does not parse is usage.
 	var operators *verify.Gate
 	if f.policy != "" {
-		gate, err := openGate(f.policy)
+		policy, err := (&gateFlags{policy: f.policy}).open(ctx)
 		if err != nil {
 			return err
 		}
-		operators = &gate
+		operators = &policy.gate
 	}
 	var all []*released
 	for _, path := range artifacts {

@@ -69,11 +69,16 @@ type signerFlags struct {
 }
 
 func (f *signerFlags) add(flags *pflag.FlagSet) {
+	f.addSigning(flags)
+	flags.StringVar(&f.trustedRoot, "trusted-root", "", "verify the services' answers against this file (trusted_root.json) instead of the public-good root")
+}
+
+// addSigning adds all but the trust root, which a command may have already.
+func (f *signerFlags) addSigning(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.keys, "key", nil, "sign with the private key in this file, or with NAME://REFERENCE through the program sigstore-kms-NAME; several sign several bundles")
 	flags.StringArrayVar(&f.passphraseFiles, "passphrase-file", nil, passphraseUsage+"; for several keys one each, in their order")
 	flags.BoolVar(&f.keyless, "keyless", false, "sign as the identity that this job has, by a certificate for it; from Sigstore's public-good instance unless --signing-config or --trusted-root names others")
 	flags.StringVar(&f.signingConfig, "signing-config", "", "use the services that this file names (signing_config.json)")
-	flags.StringVar(&f.trustedRoot, "trusted-root", "", "verify the services' answers against this file (trusted_root.json) instead of the public-good root")
 	flags.StringArrayVar(&f.timestamps, "timestamp", nil, "have this timestamp authority (RFC 3161, its whole address) sign the time")
 	flags.StringArrayVar(&f.logs, "log", nil, "record signatures in this transparency log (Rekor)")
 	flags.StringVar(&f.token, "identity-token", "", "the identity token (OpenID Connect) for --keyless is in this file")

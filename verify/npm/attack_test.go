@@ -112,7 +112,7 @@ func TestAttacks(t *testing.T) {
 		"outer type missing":       {func(a []any) []any { delete(a[1].(map[string]any), "predicateType"); return a }, verify.CodePredicateTypeDiffer},
 		"no bundle":                {func(a []any) []any { delete(a[1].(map[string]any), "bundle"); return a }, verify.CodeAnswerMalformed},
 		"bundle null":              {func(a []any) []any { set(a, nil, 1, "bundle"); return a }, verify.CodeAnswerMalformed},
-		"log entry removed":        {func(a []any) []any { set(a, []any{}, deep(1, tlog...)...); return a }, verify.CodeTimeInvalid},
+		"log entry removed":        {func(a []any) []any { set(a, []any{}, deep(1, tlog...)...); return a }, verify.CodeLogMissing},
 		"log entry of the other":   {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
 		"log entry duplicated": {func(a []any) []any {
 			e := at(a, deep(1, tlog...)...).([]any)

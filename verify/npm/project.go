@@ -150,13 +150,19 @@ func (j *job) check(ctx context.Context, checker verify.Checker, answers Answers
 	case j.source != lockfile.SourceRegistry:
 		return nil, &verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a registry package", Found: j.source.String()}
 	}
-	if err := j.pkg.check(); err != nil {
-		return nil, malformed("a registry package in the lockfile", err.Error())
+	return CheckStored(ctx, checker, j.pkg, answers)
+}
+
+// CheckStored verifies where a registry package came from by the answers that were
+// saved of it, as [CheckAttestations] does. That there are none is a *verify.Refusal.
+func CheckStored(ctx context.Context, checker verify.Checker, pkg Package, answers Answers) (*Origin, error) {
+	if err := pkg.check(); err != nil {
+		return nil, malformed("a registry package", err.Error())
 	}
-	if _, err := SHA512(j.pkg.Integrity); err != nil {
+	if _, err := SHA512(pkg.Integrity); err != nil {
 		return nil, err
 	}
-	got, err := answers.attestations(j.pkg)
+	got, err := answers.attestations(pkg)
 	if err != nil {
 		return nil, err
 	}
@@ -167,5 +173,5 @@ func (j *job) check(ctx context.Context, checker verify.Checker, answers Answers
 		return nil, &verify.Refusal{Code: verify.CodeNoAttestations, Expected: "attestations", Found: "none: the registry has none for this version",
 			Remedy: "nothing, if the package never had any; else find out why it lost them"}
 	}
-	return CheckAttestations(ctx, checker, j.pkg, got.attestations)
+	return CheckAttestations(ctx, checker, pkg, got.attestations)
 }

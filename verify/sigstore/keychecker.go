@@ -35,6 +35,7 @@ type pinnedKey struct {
 	id        string // attest.KeyID
 	hint      string // as in bundles
 	verifiers []*sgverify.Verifier
+	expiring  *root.ExpiringKey // for log entries and timestamps
 }
 
 // NewKeyChecker returns a checker for keys that the caller trusts.
@@ -53,6 +54,11 @@ func NewKeyChecker(keys []crypto.PublicKey) (*KeyChecker, error) {
 		if key.verifiers, err = keyVerifiers(public); err != nil {
 			return nil, fmt.Errorf("key %s: %w", id, err)
 		}
+		usual, err := signature.LoadDefaultVerifier(public)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", id, err)
+		}
+		key.expiring = root.NewExpiringKey(usual, time.Time{}, time.Time{})
 		c.keys = append(c.keys, key)
 	}
 	return c, nil

@@ -3,6 +3,8 @@ package sigstore
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,8 +30,14 @@ var proofsSince = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 // reported and not judged. It may be used by several goroutines.
 type LogChecker struct {
 	material root.TrustedMaterial
+	digest   string
 	keys     []Key
+	least    Witnesses
 }
+
+// Witnesses says how many verified log entries and certificate timestamps a
+// bundle by a certificate must have at least. It must have one signed time always.
+type Witnesses struct{ LogEntries, SCTs int }
 
 // NewLogChecker returns a checker. Keys may be none.
 func NewLogChecker(trusted *Root, keys []Key) (*LogChecker, error) {
@@ -43,7 +51,9 @@ func NewLogChecker(trusted *Root, keys []Key) (*LogChecker, error) {
 	}
 	return &LogChecker{
 		material: root.TrustedMaterialCollection{root.NewTrustedPublicKeyMaterialFromMapping(known), trusted.material},
+		digest:   trusted.digest,
 		keys:     keys,
+		least:    Witnesses{LogEntries: 1, SCTs: 1},
 	}, nil
 }
 
@@ -57,17 +67,28 @@ func (c *LogChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 	if err != nil {
 		return verify.Signature{}, err
 	}
-	// Two parsers have read the same bytes. What one of them hands to the
-	// signature check must be what the other hands to the policy.
-	env := e.GetDsseEnvelope()
-	if env == nil || len(env.GetSignatures()) != 1 || !bytes.Equal(env.GetPayload(), raw.Envelope.Payload) ||
-		env.GetPayloadType() != raw.Envelope.PayloadType || !bytes.Equal(env.GetSignatures()[0].GetSig(), raw.Envelope.Signatures[0].Sig) {
-		return verify.Signature{}, &verify.Refusal{Code: verify.CodeAttestationMalformed,
-			Expected: "one envelope", Found: "bytes that two parsers read differently"}
+	if err := e.mustBe(raw); err != nil {
+		return verify.Signature{}, err
+	}
+	if found := len(e.entries); found < c.least.LogEntries {
+		return verify.Signature{}, &verify.Refusal{Code: verify.CodeLogMissing,
+			Expected: fmt.Sprintf("%d transparency log entries", c.least.LogEntries), Found: fmt.Sprint(found)}
 	}
 	// All that is in the bundle must hold: sigstore-go alone would pass over log
 	// entries that it cannot verify.
-	return c.verify(e, max(1, len(e.entries)), sgverify.WithoutArtifactUnsafe())
+	return c.verify(e, max(c.least.LogEntries, len(e.entries)), sgverify.WithoutArtifactUnsafe())
+}
+
+// mustBe compares what two parsers have read from the same bytes: what one of them
+// hands to the signature check must be what the other hands to the policy.
+func (e *entity) mustBe(raw verify.Raw) error {
+	env := e.GetDsseEnvelope()
+	if env == nil || len(env.GetSignatures()) != 1 || !bytes.Equal(env.GetPayload(), raw.Envelope.Payload) ||
+		env.GetPayloadType() != raw.Envelope.PayloadType || !bytes.Equal(env.GetSignatures()[0].GetSig(), raw.Envelope.Signatures[0].Sig) {
+		return &verify.Refusal{Code: verify.CodeAttestationMalformed,
+			Expected: "one envelope", Found: "bytes that two parsers read differently"}
+	}
+	return nil
 }
 
 // CheckArtifact verifies a bundle of either kind, message signature or envelope,
@@ -79,9 +100,8 @@ func (c *LogChecker) CheckArtifact(rawBundle []byte, digests map[string][]byte) 
 		return verify.Signature{}, err
 	}
 	alg := "sha256"
-	if m := e.GetMessageSignature(); m != nil {
-		alg = strings.ToLower(strings.TrimPrefix(m.GetMessageDigest().GetAlgorithm().String(), "SHA2_"))
-		alg = "sha" + alg
+	if e.GetMessageSignature() != nil {
+		alg = messageAlgorithm(e)
 	}
 	digest := digests[alg]
 	if len(digest) == 0 {
@@ -89,6 +109,12 @@ func (c *LogChecker) CheckArtifact(rawBundle []byte, digests map[string][]byte) 
 			Expected: "a signature over one of the artifact's digests", Found: "one over " + alg}
 	}
 	return c.verify(e, 1, sgverify.WithArtifactDigest(alg, digest))
+}
+
+// messageAlgorithm is the digest that a message signature says it is over: sha256.
+func messageAlgorithm(e *entity) string {
+	name := e.GetMessageSignature().GetMessageDigest().GetAlgorithm().String()
+	return "sha" + strings.ToLower(strings.TrimPrefix(name, "SHA2_"))
 }
 
 // verify demands a number of verified log entries, each of another log.
@@ -119,9 +145,12 @@ func (c *LogChecker) verify(e *entity, entries int, artifact sgverify.ArtifactPo
 // options demands everything that the bundle can be held to: a log entry, each
 // kind of time that it carries, and a certificate timestamp.
 func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.VerifierOption, error) {
-	options := []sgverify.VerifierOption{sgverify.WithTransparencyLog(entries), sgverify.WithoutStatementPredicate()}
-	if !byKey {
-		options = append(options, sgverify.WithSignedCertificateTimestamps(1))
+	options := []sgverify.VerifierOption{sgverify.WithoutStatementPredicate()}
+	if entries > 0 {
+		options = append(options, sgverify.WithTransparencyLog(entries))
+	}
+	if !byKey && c.least.SCTs > 0 {
+		options = append(options, sgverify.WithSignedCertificateTimestamps(c.least.SCTs))
 	}
 	timestamps, err := e.Timestamps()
 	if err != nil {
@@ -138,7 +167,7 @@ func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.Ver
 
 // signature turns what sigstore-go verified into what a policy reads.
 func (c *LogChecker) signature(e *entity, entries int, result *sgverify.VerificationResult) (verify.Signature, error) {
-	var s verify.Signature
+	s := verify.Signature{RootDigest: c.digest}
 	for _, t := range result.VerifiedTimestamps {
 		kind := "timestamp-authority"
 		if t.Type == "Tlog" {
@@ -165,7 +194,8 @@ func (c *LogChecker) signature(e *entity, entries int, result *sgverify.Verifica
 	}
 	if summary := result.Signature.Certificate; summary != nil {
 		s.Certificate = describeCertificate(summary, s.Times[len(s.Times)-1].Time)
-		s.SCTs = 1 // what was demanded; sigstore-go does not count further
+		s.Certificate.Environment = environmentOf(e.content.Certificate())
+		s.SCTs = c.least.SCTs // what was demanded; sigstore-go does not count further
 		return s, nil
 	}
 	if result.Signature.PublicKeyID == nil {
@@ -197,6 +227,25 @@ func (c *LogChecker) describeKeys() string {
 		hints[i] = k.Hint
 	}
 	return "a certificate, or key " + strings.Join(hints, " or ")
+}
+
+// environmentOf returns Fulcio's extension for the deployment environment of a
+// job, which sigstore-go does not read yet.
+func environmentOf(leaf *x509.Certificate) string {
+	id := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 23}
+	if leaf == nil {
+		return ""
+	}
+	for _, extension := range leaf.Extensions {
+		if !extension.Id.Equal(id) {
+			continue
+		}
+		var text string
+		if rest, err := asn1.UnmarshalWithParams(extension.Value, &text, "utf8"); err == nil && len(rest) == 0 {
+			return text
+		}
+	}
+	return ""
 }
 
 // extensionsSince is from when Fulcio's certificates carry the extensions .8 and
@@ -232,10 +281,14 @@ func describeCertificate(s *certificate.Summary, signed time.Time) *verify.Certi
 // have no types; a test holds these words to the version in use.
 func codeOf(err error) verify.Code {
 	text := err.Error()
+	if strings.HasPrefix(text, "failed to verify leaf certificate") && strings.Contains(text, "certificate has expired or is not yet valid") {
+		return verify.CodeCertificateExpired
+	}
 	for _, step := range []struct {
 		words string
 		code  verify.Code
 	}{
+		{"failed to verify log inclusion: integrated time outside certificate validity", verify.CodeCertificateExpired},
 		{"failed to verify log inclusion", verify.CodeLogInvalid},
 		{"failed to verify timestamps", verify.CodeTimeInvalid},
 		{"failed to verify leaf certificate", verify.CodeCertificateInvalid},

@@ -44,21 +44,43 @@ func PublicGood() (*Root, error) { return ParseRoot(publicGoodRoot) }
 // PublicGoodJSON returns the file that [PublicGood] reads.
 func PublicGoodJSON() []byte { return bytes.Clone(publicGoodRoot) }
 
-// ParseRoot reads a trusted_root.json (Sigstore protobuf-specs, TrustedRoot).
-// The caller must trust where data came from.
+// PublicGoodDates returns when the embedded root was taken from its origin, and until
+// when that vouched for it (the expiry of the TUF root; ORIGIN has both).
+func PublicGoodDates() (taken, expires time.Time) {
+	return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), time.Date(2027, 4, 22, 19, 27, 31, 0, time.UTC)
+}
+
+// ParseRoot reads a trusted_root.json (Sigstore protobuf-specs, TrustedRoot), or
+// several as JSON lines, one a line. The caller must trust where data came from.
 func ParseRoot(data []byte) (*Root, error) {
 	if len(data) > maxRoot {
 		return nil, fmt.Errorf("reading trust root: expected at most %d bytes, found %d", maxRoot, len(data))
 	}
+	documents := [][]byte{data}
 	if !jsontext.Value(data).IsValid() {
-		return nil, errors.New("reading trust root: not valid JSON (or it repeats a key)")
+		documents = nil
+		for line := range bytes.Lines(data) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				documents = append(documents, line)
+			}
+		}
 	}
-	trusted, err := root.NewTrustedRootFromJSON(data)
-	if err != nil {
-		return nil, fmt.Errorf("reading trust root: %w", err)
+	var all root.TrustedMaterialCollection
+	for _, d := range documents {
+		if !jsontext.Value(d).IsValid() {
+			return nil, errors.New("reading trust root: not valid JSON, nor a JSON document a line (or it repeats a key)")
+		}
+		trusted, err := root.NewTrustedRootFromJSON(d)
+		if err != nil {
+			return nil, fmt.Errorf("reading trust root: %w", err)
+		}
+		all = append(all, shareAuthorities(trusted))
+	}
+	if len(all) == 0 {
+		return nil, errors.New("reading trust root: it is empty")
 	}
 	sum := sha256.Sum256(data)
-	return &Root{material: shareAuthorities(trusted), digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
+	return &Root{material: all, digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
 }
 
 // sharedRoot is a trust root whose certificate authorities have checked their

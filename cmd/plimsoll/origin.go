@@ -1,0 +1,36 @@
+package main
+
+import (
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+)
+
+// originSuffix names the file beside a trust root that says when it was fetched.
+const originSuffix = ".origin.json"
+
+// originSchema names the JSON of such a file.
+const originSchema = "https://plimsoll.example/schema/trust-origin/v1"
+
+// An origin says where a trust root came from: `trust update` writes it.
+type origin struct {
+	Schema  string    `json:"schema"`
+	Digest  string    `json:"digest"` // "sha256:HEX" of the root that it is about
+	From    string    `json:"from"`
+	Fetched time.Time `json:"fetched"`
+	Expires time.Time `json:"expires"` // until when the origin vouches for it
+}
+
+// readOrigin returns what is known of a root of this digest. What is not there, or
+// about another, tells nothing.
+func readOrigin(file, digest string) (origin, bool) {
+	data, err := readBounded(file, 1<<16)
+	if err != nil {
+		return origin{}, false
+	}
+	var o origin
+	if jsonv2.Unmarshal(data, &o) != nil || o.Schema != originSchema || o.Digest != digest || o.Fetched.IsZero() || o.Expires.IsZero() {
+		return origin{}, false
+	}
+	return o, true
+}

@@ -1,0 +1,254 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"go.yaml.in/yaml/v3"
+	"plimsoll.example/attest"
+)
+
+// ProvenanceRules say where and how an artifact must have been built (SLSA v1.1,
+// "Verifying artifacts"). What is empty is not demanded, except that external
+// parameters that nobody named are always refused.
+type ProvenanceRules struct {
+	Builder    string // builder.id
+	BuildType  string
+	Source     string // URI of the source repository
+	Ref        string // a pattern
+	MinLevel   int
+	Parameters []string // external parameters whose value may be anything
+}
+
+func (p *policyParser) provenance(n *yaml.Node, what string, r *Requirement) error {
+	if err := p.ofType(n, what, r, attest.TypeProvenance, attest.TypeProvenanceV02); err != nil {
+		return err
+	}
+	f, err := p.mapping(n, what, "builder", "build-type", "source", "ref", "min-level", "parameters")
+	if err != nil {
+		return err
+	}
+	rules := &ProvenanceRules{}
+	for _, part := range []struct {
+		key  string
+		into *string
+	}{{"builder", &rules.Builder}, {"build-type", &rules.BuildType}, {"source", &rules.Source}, {"ref", &rules.Ref}} {
+		if *part.into, err = p.optional(n, f, part.key); err != nil {
+			return err
+		}
+		if part.key != "ref" && strings.Contains(*part.into, "*") {
+			return p.errorf(f[part.key], "%s: %s: is exact, and takes no *: found %q", what, part.key, *part.into)
+		}
+	}
+	if strings.Count(rules.Ref, "*") > maxPatternStars {
+		return p.errorf(f["ref"], "%s: ref: expected at most %d *", what, maxPatternStars)
+	}
+	if rules.MinLevel, err = p.number(f, what, "min-level", 1, 4, 0); err != nil {
+		return err
+	}
+	if rules.Parameters, err = p.texts(f, what, "parameters"); err != nil {
+		return err
+	}
+	if len(rules.Parameters) > 0 && rules.BuildType == "" {
+		return p.errorf(f["parameters"], "%s: parameters: needs build-type, which says what they mean", what)
+	}
+	r.Provenance = rules
+	return nil
+}
+
+// A build is what a provenance of either version says.
+type build struct {
+	builder, buildType  string
+	source, ref, commit string
+	parameters          map[string]jsontext.Value // external, without those whose meaning is known
+}
+
+// knownParameters are the external parameters of a build type that say which
+// source and workflow is built: these are compared by themselves. All others are
+// choices of whoever started the build.
+var knownParameters = map[string][]string{
+	"https://actions.github.io/buildtypes/workflow/v1":                             {"workflow"},
+	"https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1":       {"workflow"},
+	"https://plimsoll.example/buildtypes/gitlab-ci/v1":                             {"source", "ref", "config"},
+	"https://slsa-framework.github.io/gcb-buildtypes/triggered-build/v1":           {"sourceToBuild", "buildConfigSource"},
+	"https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0": {"source", "workflow"},
+}
+
+// readBuild reads SLSA provenance v1 or v0.2.
+func readBuild(s attest.Statement) (build, error) {
+	if s.PredicateType == attest.TypeProvenanceV02 {
+		return readBuildV02(s.Predicate)
+	}
+	var p struct {
+		BuildDefinition struct {
+			BuildType          string                    `json:"buildType"`
+			ExternalParameters map[string]jsontext.Value `json:"externalParameters"`
+			Dependencies       []struct {
+				URI    string            `json:"uri"`
+				Digest map[string]string `json:"digest"`
+			} `json:"resolvedDependencies"`
+		} `json:"buildDefinition"`
+		RunDetails struct {
+			Builder struct {
+				ID string `json:"id"`
+			} `json:"builder"`
+		} `json:"runDetails"`
+	}
+	if err := unmarshal(s.Predicate, &p); err != nil {
+		return build{}, err
+	}
+	b := build{builder: p.RunDetails.Builder.ID, buildType: p.BuildDefinition.BuildType, parameters: p.BuildDefinition.ExternalParameters}
+	if b.builder == "" || b.buildType == "" {
+		return build{}, fmt.Errorf("expected a builder's id and a build type, found %q and %q", b.builder, b.buildType)
+	}
+	b.readSource()
+	for i, d := range p.BuildDefinition.Dependencies {
+		source, ref := splitSource(d.URI)
+		if b.source == "" && i == 0 && strings.HasPrefix(d.URI, "git+") {
+			b.source, b.ref = source, ref
+		}
+		if source == b.source && source != "" && b.commit == "" {
+			b.commit = cmp.Or(d.Digest["gitCommit"], d.Digest["sha1"])
+		}
+	}
+	return b, nil
+}
+
+// readSource takes the parameters that are known from those that are not. A
+// parameter that is known by name and has another form stays with the unknown.
+func (b *build) readSource() {
+	unknown := maps.Clone(b.parameters)
+	for _, name := range knownParameters[b.buildType] {
+		value := b.parameters[name]
+		var workflow struct {
+			Repository string `json:"repository"`
+			Ref        string `json:"ref"`
+			Path       string `json:"path"`
+		}
+		var text string
+		switch {
+		case value == nil:
+		case name == "workflow" && jsonv2.Unmarshal(value, &workflow, jsonv2.RejectUnknownMembers(true)) == nil:
+			b.source, b.ref = cmp.Or(b.source, workflow.Repository), cmp.Or(b.ref, workflow.Ref)
+			delete(unknown, name)
+		case jsonv2.Unmarshal(value, &text) == nil:
+			if name == "source" {
+				source, ref := splitSource(text)
+				b.source, b.ref = source, cmp.Or(b.ref, ref)
+			}
+			if name == "ref" {
+				b.ref = text
+			}
+			delete(unknown, name)
+		case value.Kind() == '{' && (name == "sourceToBuild" || name == "buildConfigSource"):
+			if jsonv2.Unmarshal(value, &workflow) == nil && name == "sourceToBuild" {
+				b.source, b.ref = workflow.Repository, workflow.Ref
+			}
+			delete(unknown, name)
+		}
+	}
+	b.parameters = unknown
+}
+
+func readBuildV02(predicate []byte) (build, error) {
+	var p struct {
+		Builder struct {
+			ID string `json:"id"`
+		} `json:"builder"`
+		BuildType  string `json:"buildType"`
+		Invocation struct {
+			ConfigSource struct {
+				URI    string            `json:"uri"`
+				Digest map[string]string `json:"digest"`
+			} `json:"configSource"`
+			Parameters jsontext.Value `json:"parameters"`
+		} `json:"invocation"`
+	}
+	if err := unmarshal(predicate, &p); err != nil {
+		return build{}, err
+	}
+	b := build{builder: p.Builder.ID, buildType: p.BuildType}
+	if b.builder == "" || b.buildType == "" {
+		return build{}, fmt.Errorf("expected a builder's id and a build type, found %q and %q", b.builder, b.buildType)
+	}
+	source := p.Invocation.ConfigSource
+	b.source, b.ref = splitSource(source.URI)
+	b.commit = cmp.Or(source.Digest["gitCommit"], source.Digest["sha1"])
+	if v := p.Invocation.Parameters; !isEmptyJSON(v) {
+		if jsonv2.Unmarshal(v, &b.parameters) != nil {
+			b.parameters = map[string]jsontext.Value{"parameters": v}
+		}
+	}
+	return b, nil
+}
+
+// splitSource splits git+REPOSITORY@REF.
+func splitSource(uri string) (repository, ref string) {
+	uri = strings.TrimPrefix(uri, "git+")
+	host := strings.Index(uri, "://")
+	path := strings.IndexByte(uri[max(host+3, 0):], '/')
+	if at := strings.IndexByte(uri[max(host+3, 0)+max(path, 0):], '@'); at >= 0 { // after user@host
+		at += max(host+3, 0) + max(path, 0)
+		return uri[:at], uri[at+1:]
+	}
+	return uri, ""
+}
+
+func isEmptyJSON(v jsontext.Value) bool {
+	switch string(slices.DeleteFunc(slices.Clone([]byte(v)), func(b byte) bool { return b == ' ' || b == '\n' || b == '\t' || b == '\r' })) {
+	case "", "null", "{}", "[]", `""`:
+		return true
+	}
+	return false
+}
+
+// judge compares a provenance with the rules, and with the certificate that it was
+// signed with: what the predicate says is written in the build itself, what the
+// certificate says is not.
+func (rules *ProvenanceRules) judge(e *evaluation, c candidate, j *judged) (refusals []*Refusal) {
+	if rules == nil {
+		return nil
+	}
+	b, err := readBuild(c.statement.statement)
+	if err != nil {
+		return []*Refusal{{Code: CodePredicateMalformed, Expected: "SLSA provenance", Found: err.Error()}}
+	}
+	differ := func(code Code, what, want, found string) {
+		if want != "" && want != found {
+			refusals = append(refusals, &Refusal{Code: code, Expected: what + " " + want, Found: cmp.Or(found, "none")})
+		}
+	}
+	differ(CodeBuilderDiffers, "builder", rules.Builder, b.builder)
+	differ(CodeBuildTypeDiffers, "build type", rules.BuildType, b.buildType)
+	differ(CodeSourceDiffers, "source", rules.Source, b.source)
+	if rules.Ref != "" && !matchPattern(rules.Ref, b.ref) {
+		refusals = append(refusals, &Refusal{Code: CodeRefDiffers, Expected: "ref " + rules.Ref, Found: cmp.Or(b.ref, "none")})
+	}
+	if cert := c.statement.Signature().Certificate; cert != nil {
+		for _, pair := range []struct{ what, certificate, predicate string }{
+			{"source", cert.Repository, b.source}, {"ref", cert.Ref, b.ref}, {"commit", cert.Commit, b.commit},
+		} {
+			if pair.certificate != "" && pair.predicate != "" {
+				differ(CodeCertificateDiffers, pair.what+" as in the certificate,", pair.certificate, pair.predicate)
+			}
+		}
+		differ(CodeSourceDiffers, "source in the certificate", rules.Source, cert.Repository)
+	}
+	level := e.gate.Policy.level(c.signer.Name, b.builder)
+	if j.level = level; level < rules.MinLevel {
+		refusals = append(refusals, &Refusal{Code: CodeLevelTooLow, Expected: fmt.Sprintf("SLSA build level %d", rules.MinLevel),
+			Found: fmt.Sprintf("level %d, which is what the policy's `levels` give signer %q with builder %s", level, c.signer.Name, b.builder)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.parameters)) {
+		if !isEmptyJSON(b.parameters[name]) && !slices.Contains(rules.Parameters, name) {
+			refusals = append(refusals, &Refusal{Code: CodeParameterUnknown, Expected: "no external parameter but those that the policy names for build type " + b.buildType,
+				Found: fmt.Sprintf("%q: %.200s", name, b.parameters[name])})
+		}
+	}
+	return refusals
+}

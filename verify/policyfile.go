@@ -105,6 +105,9 @@ func (p *policyParser) policy(n *yaml.Node) (*Policy, error) {
 			return nil, err
 		}
 	}
+	if requirement, signer, ok := policy.checkVerifiers(); !ok {
+		return nil, p.errorf(f["requirements"], "requirement %s: signed-by: %s signs builds too; a builder does not vouch for its own dependencies", requirement, signer)
+	}
 	return policy, p.references(policy)
 }
 

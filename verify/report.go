@@ -73,7 +73,7 @@ type RootInfo struct {
 type RequirementInfo struct {
 	Name     string          `json:"name"`
 	Met      bool            `json:"met"`
-	Waived   bool            `json:"waived,omitempty"` // met with the help of waivers
+	Waived   bool            `json:"waived,omitempty"`     // met with the help of waivers
 	Level    int             `json:"buildLevel,omitempty"` // SLSA build level of the provenance it rests on
 	RestsOn  []StatementInfo `json:"restsOn"`
 	Findings []Finding       `json:"findings"`

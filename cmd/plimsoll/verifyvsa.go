@@ -166,4 +166,3 @@ func subjectsOf(d decision) []attest.Subject {
 	}
 	return []attest.Subject{{Name: name, Digest: d.subject.Digests}}
 }
-

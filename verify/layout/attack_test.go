@@ -130,6 +130,9 @@ func TestLayoutFile(t *testing.T) {
 			in.Layout = bytes.Replace(in.Layout, []byte(`{`), []byte(`{"payload": "e30=", "payloadType": "application/vnd.in-toto+json",`), 1)
 		}), verify.CodeLayoutInvalid, "must be one"},
 		{"neither form", finished(func(in *layout.Input) { in.Layout = []byte(`{"signatures": []}`) }), verify.CodeLayoutInvalid, "a Metablock"},
+		{"base64 of another spelling", finished(func(in *layout.Input) {
+			in.Layout = bytes.Replace(sealBytes(t, []byte("{}  "), in_toto.PayloadType, keys()["owner"]), []byte("e30gIA=="), []byte("e30gIB=="), 1)
+		}), verify.CodeLayoutInvalid, "illegal base64"},
 		{"another payload type", finished(func(in *layout.Input) {
 			in.Layout = sealBytes(t, []byte("{}"), "application/json", keys()["owner"])
 		}), verify.CodeLayoutInvalid, "payloadType"},
@@ -209,6 +212,15 @@ func TestGuard(t *testing.T) {
 			k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 			addKey(t, c, k.Public(), "rsa", "rsassa-pss-sha256")
 		}, bad, `signs by ecdsa`},
+		{"key of another kind, scheme and all", func(t *testing.T, c *chain) {
+			k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			addKey(t, c, k.Public(), "rsa", "ecdsa-sha2-nistp256")
+		}, bad, `signs by ecdsa`},
+		{"too many keys", func(_ *testing.T, c *chain) {
+			for i := range layout.MaxKeys {
+				c.layout.Keys[fmt.Sprint(i)] = in_toto.Key{}
+			}
+		}, bad, "and 1024 keys"},
 		{"key of another scheme", func(t *testing.T, c *chain) { alice(c, func(k *in_toto.Key) { k.Scheme = "rsassa-pss-sha256" }) }, bad, "signs by ed25519"},
 		{"key weak", func(t *testing.T, c *chain) {
 			k, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
@@ -231,6 +243,9 @@ func TestGuard(t *testing.T) {
 			c.step("build").ExpectedMaterials = [][]string{{"DISALLOW", "*"}, {"ALLOW", "src/*"}}
 		}, bad, "expected_materials: rules that end in DISALLOW *"},
 		{"products open", func(_ *testing.T, c *chain) { c.step("package").ExpectedProducts = nil }, bad, "expected_products: rules that end in DISALLOW *"},
+		{"products open at the end", func(_ *testing.T, c *chain) {
+			c.step("package").ExpectedProducts = [][]string{{"ALLOW", "*"}}
+		}, bad, "rules that end in DISALLOW *"},
 		{"products half open", func(_ *testing.T, c *chain) {
 			c.step("package").ExpectedProducts = [][]string{{"DISALLOW", "?*"}}
 		}, bad, "rules that end in DISALLOW *"},
@@ -455,6 +470,7 @@ func TestProduct(t *testing.T) {
 		return finished(func(in *layout.Input) { in.Artifact = d })
 	}
 	mixed := maps.Clone(digests(t, "tgz"))
+	weak := strings.Repeat("a", 40)
 	mixed["sha512"] = other["sha512"]
 	run(t, []attack{
 		{"another file", artifact(other), missing, `2 products, none of them it: "app.tgz", "bin/app"`},
@@ -464,6 +480,18 @@ func TestProduct(t *testing.T) {
 		{"no digests", artifact(nil), missing, "neither"},
 		{"empty digest", artifact(attest.DigestSet{"sha256": ""}), missing, "64 lower-case"},
 		{"weak digest", artifact(attest.DigestSet{"sha1": strings.Repeat("a", 40)}), missing, "neither"},
+		{"only a weak digest in common", func(t *testing.T, c *chain) {
+			p := c.link("package").link.Products
+			p["app.tgz"]["sha1"] = weak
+			for _, l := range c.links {
+				for _, artifacts := range []map[string]in_toto.HashObj{l.link.Materials, l.link.Products} {
+					for _, d := range artifacts {
+						delete(d, "sha512")
+					}
+				}
+			}
+			c.in.Artifact = attest.DigestSet{"sha512": digests(t, "tgz")["sha512"], "sha1": weak}
+		}, missing, "none of them it"},
 		{"capitals", artifact(attest.DigestSet{"sha256": strings.ToUpper(other["sha256"])}), missing, "64 lower-case"},
 		{"of the build step", finished(func(in *layout.Input) { in.Step = "build" }), missing, "none of them it"},
 	})

@@ -203,6 +203,16 @@ func TestPythonLayout(t *testing.T) {
 	}
 }
 
+// TestShellVariable: what the shell substitutes is no parameter of the layout's.
+func TestShellVariable(t *testing.T) {
+	c := newChain(t)
+	command := []string{"sh", "-c", "make VERSION=${VERSION}"}
+	c.step("build").ExpectedCommand, c.link("build").link.Command = command, command
+	if _, err := check(c.input(t)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestEnds: a context that ended is no refusal.
 func TestEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())

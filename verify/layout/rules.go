@@ -28,7 +28,7 @@ func guardRules(step, kind string, rules [][]string, steps map[string]bool) erro
 	if len(rules) > 0 {
 		last = rules[len(rules)-1]
 	}
-	if len(last) != 2 || !strings.EqualFold(last[0], "DISALLOW") || last[1] != "*" {
+	if !strings.EqualFold(last[0], "DISALLOW") || last[1] != "*" {
 		return fail("rules that end in DISALLOW *, else every file that no rule names is allowed", quote(strings.Join(last, " ")),
 			`add ["DISALLOW", "*"] at the end of the step's `+kind+" and have an owner sign the layout again")
 	}

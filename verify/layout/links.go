@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/in-toto/in-toto-golang/in_toto"
+	"golang.org/x/sync/errgroup"
 
 	"plimsoll.example/attest"
 	"plimsoll.example/verify"
@@ -30,9 +32,10 @@ type linkJSON struct {
 // A link is one that a functionary of its step signed.
 type link struct {
 	linkJSON
-	file string
-	key  in_toto.Key
-	doc  *document
+	file    string
+	key     in_toto.Key
+	doc     *document
+	problem error // why it is unusable; then nothing else is set
 }
 
 // collect sorts the links by step. What is no link of the layout's, or by nobody whom it
@@ -46,14 +49,15 @@ func (l *verified) collect(ctx context.Context, files []Link) (map[string][]*lin
 		return nil, nil, linkMissing(fmt.Sprintf("at most %d link files of %d bytes together", MaxLinks, MaxLinkBytes),
 			fmt.Sprintf("%d of %d", len(files), total), "give only the links of the layout's steps")
 	}
+	found, err := l.readAll(ctx, files)
+	if err != nil {
+		return nil, nil, err
+	}
 	links, unusable := map[string][]*link{}, []Unusable(nil)
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, unusable, err
-		}
-		found, err := l.readLink(file)
-		if err != nil {
-			unusable = append(unusable, Unusable{file.Name, err.Error()})
+	for i, file := range files {
+		found := found[i]
+		if found.problem != nil {
+			unusable = append(unusable, Unusable{file.Name, found.problem.Error()})
 			continue
 		}
 		same := func(other *link) bool { return other.key.KeyID == found.key.KeyID }
@@ -72,6 +76,33 @@ func (l *verified) collect(ctx context.Context, files []Link) (map[string][]*lin
 		}
 	}
 	return links, unusable, nil
+}
+
+// readAll reads every link, on every core, and keeps their order. An error is no
+// decision: ctx ended, or a reader crashed.
+func (l *verified) readAll(ctx context.Context, files []Link) ([]*link, error) {
+	links := make([]*link, len(files))
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, file := range files {
+		workers.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("reading link %s: internal error: %v", quote(file.Name), p)
+				}
+			}()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			found, problem := l.readLink(file)
+			if problem != nil {
+				found = &link{problem: problem}
+			}
+			links[i] = found
+			return nil
+		})
+	}
+	return links, workers.Wait()
 }
 
 // reasons says why links were not usable.

@@ -364,7 +364,12 @@ func TestLinks(t *testing.T) {
 				in.Links[0].Data = bytes.Replace(in.Links[0].Data, []byte(sig), []byte(wrong), 1)
 			}
 		}, missing, "the signature is not by key"},
-		{"about another step", link("build", `"name":"build"`, `"name":"Build"`), missing, `about step "Build"`},
+		{"about another step", link("build", `"name":"build"`, `"name":"Build"`), missing, `found 0`},
+		{"by another, behind much junk", func(_ *testing.T, c *chain) {
+			c.more = append(c.more, layout.Link{Name: "late", Data: sign(t, c.links[0].link, keys()["mallory"])})
+			c.links = c.links[1:]
+			c.finished = func(in *layout.Input) { in.Links = append(make([]layout.Link, 20), in.Links...) }
+		}, missing, `"late" is unusable: the layout names no key`},
 		{"a sublayout", func(t *testing.T, c *chain) {
 			c.finished = func(in *layout.Input) {
 				sub := newChain(t)

@@ -73,6 +73,7 @@ type Functionary struct {
 // that it is there denies nothing by itself.
 type Unusable struct {
 	Link   string
+	Step   string // which it says it is about, unverified; empty if it is no link at all
 	Reason string
 }
 

@@ -35,7 +35,7 @@ type link struct {
 	file    string
 	key     in_toto.Key
 	doc     *document
-	problem error // why it is unusable; then nothing else is set
+	problem error // why it is unusable; then Name alone means something, and is unverified
 }
 
 // collect sorts the links by step. What is no link of the layout's, or by nobody whom it
@@ -57,7 +57,7 @@ func (l *verified) collect(ctx context.Context, files []Link) (map[string][]*lin
 	for i, file := range files {
 		found := found[i]
 		if found.problem != nil {
-			unusable = append(unusable, Unusable{file.Name, found.problem.Error()})
+			unusable = append(unusable, Unusable{file.Name, found.Name, found.problem.Error()})
 			continue
 		}
 		same := func(other *link) bool { return other.key.KeyID == found.key.KeyID }
@@ -72,7 +72,7 @@ func (l *verified) collect(ctx context.Context, files []Link) (map[string][]*lin
 		slices.SortFunc(links[step.Name], func(a, b *link) int { return strings.Compare(a.key.KeyID, b.key.KeyID) })
 		if n := len(links[step.Name]); n < step.Threshold {
 			return nil, unusable, linkMissing(fmt.Sprintf("links for step %s by %d of %s", quote(step.Name), step.Threshold, listed(step.PubKeys)),
-				fmt.Sprintf("%d%s", n, reasons(unusable)), "")
+				fmt.Sprintf("%d%s", n, reasons(unusable, step.Name)), "")
 		}
 	}
 	return links, unusable, nil
@@ -94,20 +94,19 @@ func (l *verified) readAll(ctx context.Context, files []Link) ([]*link, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			found, problem := l.readLink(file)
-			if problem != nil {
-				found = &link{problem: problem}
-			}
-			links[i] = found
+			links[i] = &link{}
+			links[i].problem = l.readLink(file, links[i])
 			return nil
 		})
 	}
 	return links, workers.Wait()
 }
 
-// reasons says why links were not usable.
-func reasons(unusable []Unusable) string {
+// reasons says why links that may have been a step's were not usable.
+func reasons(unusable []Unusable, step string) string {
 	const most = 3
+	unusable = slices.DeleteFunc(slices.Clone(unusable), func(u Unusable) bool { return u.Step != "" && u.Step != step })
+	slices.SortStableFunc(unusable, func(a, b Unusable) int { return strings.Compare(b.Step, a.Step) }) // those that name it first
 	var b strings.Builder
 	for i, u := range unusable {
 		if i == most {
@@ -119,44 +118,46 @@ func reasons(unusable []Unusable) string {
 	return b.String()
 }
 
-// readLink reads one link and verifies its signature.
-func (l *verified) readLink(file Link) (*link, error) {
+// readLink reads one link and verifies its signature. Beside an error found is unusable,
+// but for the name of the step that it says it is about.
+func (l *verified) readLink(file Link, found *link) error {
 	if len(file.Data) > MaxLink {
-		return nil, fmt.Errorf("expected at most %d bytes, found %d", MaxLink, len(file.Data))
+		return fmt.Errorf("expected at most %d bytes, found %d", MaxLink, len(file.Data))
 	}
 	doc, err := parseDocument(file.Data)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	found.file, found.doc, found.Name = file.Name, doc, doc.head.Name
 	switch doc.head.Type {
 	case "link":
 	case "layout":
-		return nil, errors.New("it is a layout: sublayouts are not supported")
+		return errors.New("it is a layout: sublayouts are not supported")
 	default:
-		return nil, fmt.Errorf("expected a link, found _type %s; plimsoll run writes links for layouts with --layout-link", quote(doc.head.Type))
+		return fmt.Errorf("expected a link, found _type %s; plimsoll run writes links for layouts with --layout-link", quote(doc.head.Type))
 	}
 	step := slices.IndexFunc(l.Steps, func(s in_toto.Step) bool { return s.Name == doc.head.Name })
 	if step < 0 {
-		return nil, fmt.Errorf("it is about step %s, which the layout does not have", quote(doc.head.Name))
+		return fmt.Errorf("it is about step %s, which the layout does not have", quote(doc.head.Name))
 	}
 	if n := len(doc.signatures); n != 1 {
-		return nil, fmt.Errorf("expected one signature, found %d", n)
+		return fmt.Errorf("expected one signature, found %d", n)
 	}
 	id := doc.signatures[0].KeyID
 	if !slices.Contains(l.Steps[step].PubKeys, id) {
-		return nil, fmt.Errorf("the layout names no key %s for step %s", quote(id), quote(doc.head.Name))
+		return fmt.Errorf("the layout names no key %s for step %s", quote(id), quote(doc.head.Name))
 	}
-	found := &link{file: file.Name, key: l.functionaries[id].key, doc: doc}
+	found.key = l.functionaries[id].key
 	if err := strict(doc.signed, &found.linkJSON); err != nil {
-		return nil, err
+		return err
 	}
 	if err := errors.Join(checkArtifacts("materials", found.Materials), checkArtifacts("products", found.Products)); err != nil {
-		return nil, err
+		return err
 	}
 	if err := doc.VerifySignature(found.key); err != nil {
-		return nil, fmt.Errorf("the signature is not by key %s over this link", quote(id))
+		return fmt.Errorf("the signature is not by key %s over this link", quote(id))
 	}
-	return found, nil
+	return nil
 }
 
 // checkArtifacts wants names that can be written in one way only, and digests that can

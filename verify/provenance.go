@@ -223,6 +223,9 @@ func (rules *ProvenanceRules) judge(e *evaluation, c candidate, j *judged) (refu
 			refusals = append(refusals, &Refusal{Code: code, Expected: what + " " + want, Found: cmp.Or(found, "none")})
 		}
 	}
+	if cert := c.statement.Signature().Certificate; cert != nil { // which knows better than nothing
+		b.source, b.ref = cmp.Or(b.source, cert.Repository), cmp.Or(b.ref, cert.Ref)
+	}
 	differ(CodeBuilderDiffers, "builder", rules.Builder, b.builder)
 	differ(CodeBuildTypeDiffers, "build type", rules.BuildType, b.buildType)
 	differ(CodeSourceDiffers, "source", rules.Source, b.source)

@@ -48,6 +48,7 @@ func commands() []command {
 		{"verify", "decide whether artifacts may be deployed", runVerify},
 		{"run", "run a build step and record what it read and wrote", runRun},
 		{"npm", "check where npm packages came from", runNPM},
+		{"policy", "explain, propose, test and sign policies", runPolicy},
 		{"key", "make a signing key", runKey},
 		{"version", "print the version", runVersion},
 	}

@@ -29,7 +29,6 @@ type policySignatureFlags struct {
 	identity, issuer string
 	minimum          int
 	state            string
-	root             *string
 }
 
 func (f *policySignatureFlags) add(flags *pflag.FlagSet) {
@@ -38,7 +37,6 @@ func (f *policySignatureFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.issuer, "policy-issuer", "", "the issuer of --policy-identity")
 	flags.IntVar(&f.minimum, "policy-min-version", 0, "refuse a policy whose revision is lower")
 	flags.StringVar(&f.state, "policy-state", "", "keep the highest revision seen in this file, and refuse a policy that is older")
-	f.root = new(string)
 }
 
 func (f *policySignatureFlags) check(command string) error {

@@ -72,7 +72,13 @@ func wholeMatch(text, pattern ref.Val) ref.Val {
 	if !isText || !isPattern {
 		return types.MaybeNoSuchOverloadErr(text)
 	}
-	re, err := regexp.Compile(`\A(?:` + string(p) + `)\z`)
+	// By itself first: a lone parenthesis would end the group, and the anchors would
+	// hold for a part of the pattern only.
+	_, err := regexp.Compile(string(p))
+	var re *regexp.Regexp
+	if err == nil {
+		re, err = regexp.Compile(`\A(?:` + string(p) + `)\z`)
+	}
 	if err != nil {
 		return types.NewErr("matches: %v", err)
 	}

@@ -99,7 +99,7 @@ func (g Gate) Decide(ctx context.Context, artifact Artifact, attestations []Atte
 	report.Waivers = e.waivers.report()
 	// A link of a layout is no statement, and was of use.
 	report.Unusable = slices.DeleteFunc(report.Unusable, func(f Finding) bool { return slices.Contains(e.links, f.Source) })
-	g.denyUnbound(&report, artifact, met == len(reqs))
+	g.denyUnbound(&report, artifact, len(reqs) > 0 && met == len(reqs))
 	if len(reqs) > 0 && met == len(reqs) && len(report.Denials) == 0 {
 		report.Verdict = Allowed
 		if waived {

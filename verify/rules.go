@@ -194,7 +194,7 @@ func (r Requirement) refersTo() []string {
 	for _, rule := range r.Rules {
 		names = append(names, rule.refers...)
 	}
-	if r.NPM != nil {
+	if r.NPM != nil && !r.NPM.Answers {
 		names = append(names, r.NPM.SBOM)
 	}
 	slices.Sort(names)

@@ -119,7 +119,7 @@ func requirement(body string) string {
 }
 
 func TestThreshold(t *testing.T) {
-	s := newStage(t, "alice", "bob", "alice2")
+	s := newStage(t, "alice", "bob", "second")
 	both := requirement("    signed-by: {any-of: [alice, bob], threshold: 2}\n")
 	agree := requirement("    signed-by: {any-of: [alice, bob], threshold: 2, agree: predicate}\n")
 	a, b, other := s.says("alice", predicateType, `{"a":1}`), s.says("bob", predicateType, `{ "a": 1.0 }`), s.says("bob", predicateType, `{"a":2}`)
@@ -132,8 +132,8 @@ func TestThreshold(t *testing.T) {
 	s.expect(aliceAndBob+agree, "allowed", a, other, b)
 	s.expect(aliceAndBob+agree, "PREDICATES_DIFFER", a, other)
 	// two keys of one signer are one signer
-	two := "signers:\n  alice: {keys: [KEY:alice2, KEY:alice]}\n  bob: {keys: [KEY:bob]}\n"
-	s.expect(two+both, "THRESHOLD_NOT_MET", a, s.says("alice2", predicateType, `{"a":1}`))
+	two := "signers:\n  alice: {keys: [KEY:second, KEY:alice]}\n  bob: {keys: [KEY:bob]}\n"
+	s.expect(two+both, "THRESHOLD_NOT_MET", a, s.says("second", predicateType, `{"a":1}`))
 	// one that breaks a rule does not count
 	ruled := both + "    rules: [{cel: predicate.a == 1, message: a must be 1}]\n"
 	s.expect(aliceAndBob+ruled, "THRESHOLD_NOT_MET RULE_FALSE", a, other)

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,8 +131,7 @@ func (f *gateFlags) pinned(policy, file, digest string, most int64) ([]byte, err
 	if err != nil {
 		return nil, usagef("policy %s: %w", policy, err).withHint("%s is looked for beside the policy", file)
 	}
-	sum := sha256.Sum256(data)
-	if found := hex.EncodeToString(sum[:]); found != digest {
+	if found := strings.TrimPrefix(digestOf(data), "sha256:"); found != digest {
 		return nil, usagef("policy %s: %q: expected sha256 %s, found %s", policy, file, digest, found).
 			withHint("fetch the file again from its origin; if the new one is right, pin its digest in the policy")
 	}
@@ -195,8 +193,7 @@ func (f *gateFlags) rootFile(policy string, ref verify.RootRef) ([]byte, verify.
 	if err != nil {
 		return nil, info, err
 	}
-	sum := sha256.Sum256(data)
-	info.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	info.Digest = digestOf(data)
 	if path := f.originOf(policy, ref); path != "" {
 		if o, ok := readOrigin(path, info.Digest); ok {
 			info.Date, info.Expires = &o.Fetched, &o.Expires

@@ -49,6 +49,7 @@ func commands() []command {
 		{"run", "run a build step and record what it read and wrote", runRun},
 		{"npm", "check where npm packages came from", runNPM},
 		{"policy", "explain, propose, test and sign policies", runPolicy},
+		{"trust", "show or update the trust root", runTrust},
 		{"key", "make a signing key", runKey},
 		{"version", "print the version", runVersion},
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -19,6 +21,14 @@ type origin struct {
 	From    string    `json:"from"`
 	Fetched time.Time `json:"fetched"`
 	Expires time.Time `json:"expires"` // until when the origin vouches for it
+	// Versions of the TUF metadata that vouched for it.
+	RootVersion      int64 `json:"rootVersion"`
+	TimestampVersion int64 `json:"timestampVersion"`
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // readOrigin returns what is known of a root of this digest. What is not there, or

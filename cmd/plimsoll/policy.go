@@ -151,4 +151,3 @@ func runPolicySign(ctx context.Context, io stdio, args []string) error {
 
 // typeRelease is the predicate type of a policy's signature.
 const typeRelease = "https://in-toto.io/attestation/release/v0.1"
-

@@ -8,6 +8,7 @@ import (
 
 	packageurl "github.com/package-url/packageurl-go"
 	"plimsoll.example/attest"
+	"plimsoll.example/verify/vers"
 )
 
 // ParseName checks what an artifact is said to be: a purl or an absolute URI.
@@ -95,7 +96,7 @@ func (r ArtifactRule) checkMinVersion() error {
 	if p.Version != "" {
 		return errors.New("goes with a purl without a version")
 	}
-	_, err = versionAtLeast(p.Type, r.MinVersion, r.MinVersion)
+	_, err = vers.AtLeast(p.Type, r.MinVersion, r.MinVersion)
 	return err
 }
 
@@ -111,7 +112,7 @@ func (r ArtifactRule) admitVersion(a Artifact) *Refusal {
 	if err != nil || p.Version == "" {
 		return refuse(fmt.Sprintf("no version in %q", a.As))
 	}
-	ok, err := versionAtLeast(p.Type, p.Version, r.MinVersion)
+	ok, err := vers.AtLeast(p.Type, p.Version, r.MinVersion)
 	if err != nil {
 		return refuse(fmt.Sprintf("version %q, which cannot be compared: %v", p.Version, err))
 	}

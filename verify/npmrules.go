@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	packageurl "github.com/package-url/packageurl-go"
-	"golang.org/x/mod/semver"
 	"plimsoll.example/attest"
 )
 
@@ -88,16 +87,4 @@ func (e *evaluation) judgeAnswers(rules *NPMRules, c candidate, j *judged) []*Re
 		return nil
 	}
 	return unproven
-}
-
-// versionAtLeast compares two versions of a purl type. Versions that have no known
-// order are an error.
-func versionAtLeast(kind, version, least string) (bool, error) {
-	v, l := "v"+strings.TrimPrefix(version, "v"), "v"+strings.TrimPrefix(least, "v")
-	for _, one := range []string{l, v} {
-		if !semver.IsValid(one) {
-			return false, fmt.Errorf("%q is no semantic version, the only kind that is compared for type %s", strings.TrimPrefix(one, "v"), kind)
-		}
-	}
-	return semver.Compare(v, l) >= 0, nil
 }

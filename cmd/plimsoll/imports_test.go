@@ -50,6 +50,7 @@ var only = map[string][]string{
 	"github.com/bmatcuk/doublestar/":          {"sbom", "sbom/npm", "attest"},
 	"github.com/google/go-containerregistry/": {"attest/oci"},
 	"github.com/in-toto/in-toto-golang/":      {"attest", "verify/layout", "verify/npm"},
+	"deps.dev/util/semver":                    {"verify/vers"},
 	"log":                                     {},
 	"flag":                                    {},
 	"net/http":                                {"attest/sigstore", "attest/oci", "verify/sigstore"},

@@ -106,7 +106,7 @@ func fits(r Range, kind string) error {
 	switch kind {
 	case "pypi", "maven", "nuget", "gem", "deb", "rpm", "alpm", "apk":
 		// There 1.0-1 is above 1.0, or nearly so, and a semantic version below it.
-		return fmt.Errorf("versions of type %q are not ordered like semantic versions: write vers:%s/..., not vers:generic/...", kind, kind)
+		return fmt.Errorf("versions of type %q are not ordered like semantic versions: expected a range that begins with vers:%s/, found vers:generic/", kind, kind)
 	}
 	return nil
 }

@@ -238,7 +238,7 @@ func FuzzParse(f *testing.F) {
 // FuzzOrder looks for versions that the library does not order: three of which the
 // first is above the second, the second above the third, but not the first above the third.
 func FuzzOrder(f *testing.F) {
-	schemes := []string{"npm", "cargo", "golang", "pypi", "nuget", "gem", "generic", "github"}
+	schemes := []string{"npm", "cargo", "golang", "pypi", "maven", "nuget", "gem", "generic", "github"}
 	for i := range schemes {
 		f.Add(uint8(i), "1.0.0-rc.1", "1.0.0", "1.0.1+x")
 		f.Add(uint8(i), "1.0.a1", "1.0.b", "1.0.post1")

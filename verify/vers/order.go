@@ -103,8 +103,8 @@ func (o ordering) parse(text string) (version, error) {
 		return wrong("it has not three numbers")
 	case o.strict && leadingZero(bare):
 		return wrong("it has a number with a leading zero")
-	case o.system == semver.RubyGems && ambiguousGem(bare):
-		return wrong("its prerelease has a zero before other parts")
+	case (o.system == semver.RubyGems || o.system == semver.Maven) && ambiguous(text):
+		return wrong("it has empty parts, or a zero before other parts after its numbers")
 	case o.system == semver.Go:
 		bare = "v" + bare
 	case o.system == semver.Maven:
@@ -228,9 +228,13 @@ func longestNumber(s string) (longest int) {
 	return longest
 }
 
-// ambiguousGem finds prereleases that the library cuts off: of 2.0.beta.0.1 it
-// compares only 2.0.beta, so that 2.0.beta.0.2 would be the same version.
-func ambiguousGem(v string) bool {
+// ambiguous finds versions of gem and maven that the library does not order. Of
+// the gem 2.0.beta.0.1 it compares only 2.0.beta, so that 2.0.beta.0.2 would be the
+// same version; of 1..A0, 1 and 1C0A for Maven, each is above the next and below it.
+func ambiguous(v string) bool {
+	if strings.Contains(v, "..") {
+		return true
+	}
 	start := strings.IndexFunc(v, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
 	if start < 0 {
 		return false

@@ -31,11 +31,12 @@ var mayImport = map[string][]string{
 	"attest/oci":      {"attest"},
 	"verify":          {"attest", "sbom", "sbom/license", "verify/vers"},
 	"verify/vers":     {},
+	"verify/sarif":    {},
 	"verify/sigstore": {"verify", "attest"},
 	"verify/layout":   {"verify", "attest"},
 	"verify/npm":      {"verify", "attest", "sbom/npm"},
 	"verify/evidence": {"verify", "attest", "sbom"},
-	"cmd/plimsoll":    {"attest", "attest/kms", "attest/oci", "attest/sigstore", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/layout", "verify/npm", "verify/sigstore"},
+	"cmd/plimsoll":    {"attest", "attest/kms", "attest/oci", "attest/sigstore", "sbom", "sbom/golang", "sbom/npm", "verify", "verify/layout", "verify/npm", "verify/sarif", "verify/sigstore"},
 }
 
 // only lists who may import what, by prefix of the import path.

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package decisionlog
+
+func limitFiles(string) {}

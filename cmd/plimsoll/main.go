@@ -46,6 +46,7 @@ func commands() []command {
 		{"sbom", "write a CycloneDX SBOM of a build", runSBOM},
 		{"attest", "sign statements about artifacts", runAttest},
 		{"verify", "decide whether artifacts may be deployed", runVerify},
+		{"decisions", "verify the log that verify --record wrote", runDecisions},
 		{"run", "run a build step and record what it read and wrote", runRun},
 		{"npm", "check where npm packages came from", runNPM},
 		{"policy", "explain, propose, test and sign policies", runPolicy},

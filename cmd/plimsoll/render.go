@@ -23,6 +23,7 @@ var verifyFormats = []string{"sarif", "markdown"}
 type outcome struct {
 	policy    string // the file
 	decisions []decision
+	gate      verify.Gate // what decided
 	exit      int
 	enforced  bool // false: --warn-only turned a denial into 0
 }

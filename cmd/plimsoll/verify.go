@@ -115,6 +115,9 @@ func (f *verifyFlags) check(args []string) error {
 	if err := f.signature.check("verify"); err != nil {
 		return err
 	}
+	if err := f.record.check(); err != nil {
+		return err
+	}
 	return f.vsa.check(args)
 }
 
@@ -142,7 +145,7 @@ func (f *verifyFlags) run(ctx context.Context, io stdio, args []string) error {
 	for i, d := range decisions {
 		codes[i] = d.exit
 	}
-	outcome := outcome{policy: f.policy, decisions: decisions, exit: worst(codes...), enforced: true}
+	outcome := outcome{policy: f.policy, decisions: decisions, gate: policy.gate, exit: worst(codes...), enforced: true}
 	if f.warnOnly && outcome.exit == exitNo {
 		outcome.exit, outcome.enforced = exitYes, false
 	}

@@ -32,6 +32,7 @@ func newClient(ctx context.Context, patience time.Duration) *http.Client {
 	client.Logger = nil
 	client.RetryMax = retries
 	client.RetryWaitMin, client.RetryWaitMax = time.Second, 4*time.Second
+	client.Backoff = backoff
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.HTTPClient = &http.Client{
 		Timeout:       patience,
@@ -39,6 +40,11 @@ func newClient(ctx context.Context, patience time.Duration) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &http.Client{Transport: boundTransport{ctx, &retryablehttp.RoundTripper{Client: client}}}
+}
+
+// backoff is the library's, which alone would wait for as long as a Retry-After says.
+func backoff(least, most time.Duration, attempt int, response *http.Response) time.Duration {
+	return min(retryablehttp.DefaultBackoff(least, most, attempt, response), most)
 }
 
 // boundTransport ends requests with a context, which sigstore-go's clients do not give

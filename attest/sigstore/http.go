@@ -117,6 +117,14 @@ func clip(text string) string {
 	return text
 }
 
+// withoutSecret drops a token from an error: a service may answer with what it was sent.
+func withoutSecret(err error, secret string) error {
+	if text := err.Error(); strings.Contains(text, secret) {
+		return errors.New(strings.ReplaceAll(text, secret, "[token]"))
+	}
+	return err
+}
+
 // guard turns a panic into an error: the libraries' clients take it for granted that an
 // answer holds what was asked for.
 func guard(err *error) {

@@ -52,7 +52,7 @@ func AmbientToken(getenv func(string) string, audience string, patience time.Dur
 	return func(ctx context.Context) (string, error) {
 		token, err := askGitHub(ctx, address, bearer, audience, patience)
 		if err != nil {
-			return "", &ServiceError{"GitHub's token service", withoutQuery(address), err}
+			return "", &ServiceError{"GitHub's token service", withoutQuery(address), withoutSecret(err, bearer)}
 		}
 		return token, nil
 	}, nil
@@ -86,7 +86,7 @@ func askGitHub(ctx context.Context, address, bearer, audience string, patience t
 		return "", err
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("it answered %s: %s", response.Status, clip(string(body)))
+		return "", fmt.Errorf("it answered %s: %s", response.Status, body) // clipped with the rest
 	}
 	var answer struct {
 		Value string `json:"value"`

@@ -149,7 +149,7 @@ func (n *Notary) certify(ctx context.Context, id identity) (certified, error) {
 	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: trimSlash(n.services.Fulcio), Timeout: -1, Transport: client.Transport})
 	der, err := fulcio.GetCertificate(ctx, fulcioKey{key}, &sign.CertificateProviderOptions{IDToken: id.token})
 	if err != nil {
-		return fail(withoutMethod(err))
+		return fail(withoutSecret(withoutMethod(err), id.token))
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {

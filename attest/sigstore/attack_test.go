@@ -3,11 +3,15 @@ package sigstore
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"plimsoll.example/attest"
 )
 
 // TestRetryAfter: a service cannot make us wait for as long as it says.
@@ -44,5 +48,36 @@ func TestTokensAreNotEchoed(t *testing.T) {
 	}
 	if _, err := source(t.Context()); err == nil || strings.Contains(err.Error(), "the-bearer-word") || !strings.Contains(err.Error(), "you sent") {
 		t.Errorf("GitHub: found %v", err)
+	}
+}
+
+// TestNoDebugOutput: no variable of the environment has the exchange with a log printed.
+func TestNoDebugOutput(t *testing.T) {
+	t.Setenv("DEBUG", "1")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, "{\"message\":\"\x1b[2Jhello\"}")
+	}))
+	t.Cleanup(server.Close)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = w
+	said := make(chan string)
+	go func() {
+		data, _ := io.ReadAll(r)
+		said <- string(data)
+	}()
+	key, err := attest.GenerateKey(attest.DefaultKeyAlgorithm)
+	if err == nil {
+		_, err = hostile(t, Services{Logs: []Log{{server.URL, 1}}}, key)
+	}
+	os.Stderr = stderr
+	w.Close()
+	if text := <-said; text != "" || err == nil {
+		t.Errorf("found %v and on stderr %q", err, text)
 	}
 }

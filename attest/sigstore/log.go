@@ -154,7 +154,9 @@ func (n *Notary) rekor(ctx context.Context, l Log) (*sign.Rekor, error) {
 	if path == "" {
 		path = client.DefaultBasePath
 	}
-	v1 := client.New(httptransport.NewWithClient(u.Host, path, []string{u.Scheme}, http), strfmt.NewFormats())
+	exchange := httptransport.NewWithClient(u.Host, path, []string{u.Scheme}, http)
+	exchange.Debug = false // else DEBUG in the environment has it print statement and answer
+	v1 := client.New(exchange, strfmt.NewFormats())
 	return sign.NewRekor(&sign.RekorOptions{BaseURL: l.URL, Version: l.Version, Timeout: n.patience * (retries + 1), Client: v1.Entries, ClientV2: rekorTiles{http, trimSlash(l.URL)}}), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,19 @@ func TestTokensAreNotEchoed(t *testing.T) {
 	}
 	if _, err := source(t.Context()); err == nil || strings.Contains(err.Error(), "the-bearer-word") || !strings.Contains(err.Error(), "you sent") {
 		t.Errorf("GitHub: found %v", err)
+	}
+}
+
+// TestTokenCommandEnds: a program for tokens ends with its context, whatever it started.
+func TestTokenCommandEnds(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := CommandToken("sh", "-c", "sleep 8; echo token")(ctx); err == nil || time.Since(start) > 5*time.Second {
+		t.Errorf("after %s found %v", time.Since(start), err)
 	}
 }
 

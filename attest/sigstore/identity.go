@@ -121,6 +121,7 @@ func CommandToken(command string, args ...string) TokenSource {
 		var out, said bytes.Buffer
 		run := exec.CommandContext(ctx, command, args...)
 		run.Stdout, run.Stderr = &limitedBuffer{&out}, &limitedBuffer{&said}
+		run.WaitDelay = time.Second // what it started may hold its output after it was ended
 		if err := run.Run(); err != nil {
 			return "", fmt.Errorf("running %q for an identity token: %w: %s", command, err, clip(said.String()))
 		}

@@ -52,6 +52,15 @@ func TestTokensAreNotEchoed(t *testing.T) {
 	}
 }
 
+// TestAddressesKeepPasswords: an address that is refused is not repeated with its password.
+func TestAddressesKeepPasswords(t *testing.T) {
+	for _, address := range []string{"ftp://user:word-of-pass@tsa.example", "https://user:word-of-pass%zz@tsa.example", "//user:word-of-pass@tsa.example", "https://user:word-of-pass@"} {
+		if err := checkURL(address, false); err == nil || strings.Contains(err.Error(), "word-of-pass") {
+			t.Errorf("%s: found %v", address, err)
+		}
+	}
+}
+
 // TestTokenCommandEnds: a program for tokens ends with its context, whatever it started.
 func TestTokenCommandEnds(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {

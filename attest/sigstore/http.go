@@ -94,6 +94,9 @@ func checkURL(address string, secret bool) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		if i := strings.LastIndexByte(address, '@'); i >= 0 { // before it may be a password
+			address = "..." + address[i:]
+		}
 		return fmt.Errorf("expected an address such as https://service.example, found %q", clip(address))
 	case u.User != nil || u.Fragment != "":
 		return errors.New("expected an address without user name, password or fragment")

@@ -106,6 +106,8 @@ func TestScript(t *testing.T) {
 			"answer":  scriptAnswer,
 			"count":   scriptCount,
 			"policy":  scriptPolicy,
+			"fill":    scriptFill,
+			"layout":  scriptLayout,
 			"payload": scriptPayload,
 		},
 	})

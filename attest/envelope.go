@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
+	"sync"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -148,7 +151,7 @@ func ParseEnvelope(raw []byte) (Parsed, error) {
 	if len(p.Envelope.Signatures[0].Sig) == 0 {
 		return Parsed{}, errors.New("parsing attestation: the signature is empty")
 	}
-	if p.Envelope.PayloadType != PayloadType {
+	if !isPayloadType(p.Envelope.PayloadType) {
 		return Parsed{}, fmt.Errorf("parsing attestation: payloadType: expected %s, found %q", PayloadType, clip(p.Envelope.PayloadType))
 	}
 	if p.KeyHint == "" {
@@ -156,6 +159,18 @@ func ParseEnvelope(raw []byte) (Parsed, error) {
 	}
 	return p, nil
 }
+
+// isPayloadType tells whether a payload is said to be an in-toto statement.
+//
+// > [...] or `application/vnd.in-toto.<predicate>+json` (in-toto attestation v1.1,
+// "Envelope layer".)
+func isPayloadType(t string) bool {
+	kind, ok := strings.CutPrefix(t, "application/vnd.in-toto.")
+	kind, json := strings.CutSuffix(kind, "+json")
+	return t == PayloadType || (ok && json && payloadKind().MatchString(kind))
+}
+
+var payloadKind = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`) })
 
 // material reads who is said to have signed a bundle.
 func (p *Parsed) material(mediaType string, raw jsontext.Value) error {

@@ -391,3 +391,70 @@ func BenchmarkVerifyLargeSBOM(b *testing.B) {
 		}
 	}
 }
+
+// TestPayloadTypes: a statement may be said to be of one predicate. What was signed
+// with it is the type as it stands.
+func TestPayloadTypes(t *testing.T) {
+	s := newSigner(t)
+	a, subject := artifact(t, "app")
+	payload, err := attest.NewStatement([]attest.Subject{subject}, predicateType, []byte(`{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for payloadType, want := range map[string]string{
+		"application/vnd.in-toto+json":            "",
+		"application/vnd.in-toto.provenance+json": "",
+		"application/vnd.in-toto.+json":           "TYPE_MISSING ATTESTATION_MALFORMED",
+		"application/vnd.in-toto.a/b+json":        "TYPE_MISSING ATTESTATION_MALFORMED",
+		"application/json":                        "TYPE_MISSING ATTESTATION_MALFORMED",
+		"":                                        "TYPE_MISSING ATTESTATION_MALFORMED",
+	} {
+		sig, err := s.SignMessage(context.Background(), attest.PAE(payloadType, payload), attest.SchemeSHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := json.Marshal(attest.Envelope{Payload: payload, PayloadType: payloadType, Signatures: []attest.Signature{{Sig: sig}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := decide(t, gate(t, s.policy("")), a, env)
+		if codes(r) != want || r.Verdict.Deploys() != (want == "") {
+			t.Errorf("%q: expected %q, found %q %+v", payloadType, want, codes(r), r.Unusable)
+		}
+	}
+}
+
+// TestOtherDigests: a subject's digest of another algorithm must be right as well.
+func TestOtherDigests(t *testing.T) {
+	s := newSigner(t)
+	a, subject := artifact(t, "app")
+	a.Others = func(_ context.Context, algorithms []string) (attest.DigestSet, error) {
+		return attest.DigestOthers(strings.NewReader("app"), algorithms)
+	}
+	right, err := attest.DigestOthers(strings.NewReader("app"), []string{"sha1", "sha384", "sha3_256", "md5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(alg, value string) []byte {
+		return s.about(t, predicateType, attest.Subject{Name: "app", Digest: attest.DigestSet{"sha256": subject.Digest["sha256"], alg: value}})
+	}
+	for alg, value := range right {
+		if r := decide(t, gate(t, s.policy("")), a, with(alg, value)); r.Verdict != verify.Allowed {
+			t.Errorf("%s: %s", alg, codes(r))
+		}
+		wrong := "0" + value[1:]
+		if wrong == value {
+			wrong = "1" + value[1:]
+		}
+		if r := decide(t, gate(t, s.policy("")), a, with(alg, wrong)); codes(r) != "TYPE_MISSING SUBJECT_MISMATCH" {
+			t.Errorf("a wrong %s: %v %s", alg, r.Verdict, codes(r))
+		}
+	}
+	if r := decide(t, gate(t, s.policy("")), a, with("gitCommit", strings.Repeat("0", 40))); r.Verdict != verify.Allowed {
+		t.Errorf("an algorithm that cannot be computed: %s", codes(r))
+	}
+	a.Others = func(context.Context, []string) (attest.DigestSet, error) { return nil, errors.New("gone") }
+	if _, err := gate(t, s.policy("")).Decide(context.Background(), a, []verify.Attestation{{Source: "x", JSON: with("sha1", right["sha1"])}}); err == nil {
+		t.Error("a file that cannot be read again: a decision")
+	}
+}

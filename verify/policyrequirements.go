@@ -60,6 +60,14 @@ func (p *policyParser) requirement(n *yaml.Node, name string, policy *Policy) (R
 			}
 		}
 	}
+	for _, name := range r.SignedBy.AnyOf {
+		if s, _ := policy.signer(name); r.Layout != nil && len(s.Keys) == 0 {
+			return r, p.errorf(f["signed-by"], "%s: signed-by: %s is an identity, and in-toto layouts are signed by keys", what, name)
+		}
+	}
+	if r.Layout != nil && r.SignedBy.Threshold != 1 {
+		return r, p.errorf(f["signed-by"], "%s: signed-by: one owner signs a layout; a threshold stands in the layout itself", what)
+	}
 	if r.Holds == HoldsLatest && r.MaxAge == 0 {
 		return r, p.errorf(f["holds"], "%s: holds: latest needs max-age, else whoever withholds the newest statement decides", what)
 	}

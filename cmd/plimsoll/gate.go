@@ -71,6 +71,13 @@ func (f *gateFlags) open(ctx context.Context) (*policyFile, error) {
 		return nil, err
 	}
 	p.gate.ClockSet = given
+	f.signature.root = func() (*sigstore.Root, error) {
+		root, _, err := f.rootFile(f.policy, verify.RootRef{})
+		if err != nil {
+			return nil, err
+		}
+		return sigstore.ParseRoot(root)
+	}
 	if p.refusal, err = f.signature.admit(ctx, p, data, clock); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type policySignatureFlags struct {
 	identity, issuer string
 	minimum          int
 	state            string
+	root             func() (*sigstore.Root, error) // that vouches for --policy-identity
 }
 
 func (f *policySignatureFlags) add(flags *pflag.FlagSet) {
@@ -99,7 +100,7 @@ func (f *policySignatureFlags) verify(ctx context.Context, p *policyFile, data [
 	if err != nil {
 		return nil, err
 	}
-	signature, err := sigstore.CheckFile(ctx, bundle, data, keys, sigstore.PublicGood)
+	signature, err := sigstore.CheckFile(ctx, bundle, data, keys, f.root)
 	var refused *verify.Refusal
 	switch {
 	case errors.As(err, &refused):

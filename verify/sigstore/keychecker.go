@@ -85,7 +85,7 @@ func keyVerifiers(public crypto.PublicKey) ([]*sgverify.Verifier, error) {
 	}
 	var verifiers []*sgverify.Verifier
 	for _, way := range ways {
-		v, err := sgverify.NewVerifier(keyMaterial(way), sgverify.WithNoObserverTimestamps(), sgverify.WithoutStatementPredicate())
+		v, err := sgverify.NewVerifier(keyMaterial(way), sgverify.WithNoObserverTimestamps())
 		if err != nil {
 			return nil, err
 		}
@@ -123,10 +123,6 @@ func (c *KeyChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 		if err == nil {
 			return verify.Signature{KeyID: key.id}, nil
 		}
-		if codeOf(err) == verify.CodeStatementMalformed {
-			return verify.Signature{}, &verify.Refusal{Code: verify.CodeStatementMalformed,
-				Expected: "an in-toto statement", Found: reason(err)}
-		}
 	}
 	return verify.Signature{}, &verify.Refusal{Code: verify.CodeSignerUnknown,
 		Expected: "a signature by " + c.describe(), Found: "one by " + describeHint(raw.KeyHint)}
@@ -152,9 +148,8 @@ func (k pinnedKey) verify(env attest.Envelope) error {
 	err = errors.New("the key has no verifier")
 	for _, v := range k.verifiers {
 		// The subject is matched by verify.Open, more strictly than sigstore-go does.
-		_, err = v.Verify(b, sgverify.NewPolicy(sgverify.WithoutArtifactUnsafe(), sgverify.WithKey()))
-		if err == nil || codeOf(err) == verify.CodeStatementMalformed {
-			return err
+		if _, err = v.Verify(unread{b}, sgverify.NewPolicy(sgverify.WithoutArtifactUnsafe(), sgverify.WithKey())); err == nil {
+			return nil
 		}
 	}
 	return err

@@ -74,6 +74,7 @@ func (c *LogChecker) Check(_ context.Context, raw verify.Raw) (verify.Signature,
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeLogMissing,
 			Expected: fmt.Sprintf("%d transparency log entries", c.least.LogEntries), Found: fmt.Sprint(found)}
 	}
+	e.signed = unreadContent{e.signed}
 	// All that is in the bundle must hold: sigstore-go alone would pass over log
 	// entries that it cannot verify.
 	return c.verify(e, max(c.least.LogEntries, len(e.entries)), sgverify.WithoutArtifactUnsafe())
@@ -145,7 +146,7 @@ func (c *LogChecker) verify(e *entity, entries int, artifact sgverify.ArtifactPo
 // options demands everything that the bundle can be held to: a log entry, each
 // kind of time that it carries, and a certificate timestamp.
 func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.VerifierOption, error) {
-	options := []sgverify.VerifierOption{sgverify.WithoutStatementPredicate()}
+	var options []sgverify.VerifierOption
 	if entries > 0 {
 		options = append(options, sgverify.WithTransparencyLog(entries))
 	}

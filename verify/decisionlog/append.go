@@ -14,8 +14,13 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockPoll is how often a waiting writer looks whether the lock is free.
-const lockPoll = 10 * time.Millisecond
+const (
+	// lockPoll is how often a waiting writer looks whether the lock is free.
+	lockPoll = 10 * time.Millisecond
+	// lockWait is how long one writer waits for others: a stopped one must not keep
+	// a gate from ever answering.
+	lockWait = time.Minute
+)
 
 // Append appends one entry per decision to the log in file, which it makes if it
 // is not there, and returns the log's new head. When it returns without an error
@@ -23,7 +28,7 @@ const lockPoll = 10 * time.Millisecond
 // that they could not be taken back.
 //
 // Processes take turns by an exclusive lock on file with ".lock", which stays. They
-// wait for each other until ctx ends.
+// wait for each other until ctx ends, and a minute at most.
 //
 // Only the last line is read, and checked: that it is whole, of the same origin,
 // and of a sequence that can be at that place. Whether the lines before it are a
@@ -54,15 +59,19 @@ func appendAll(ctx context.Context, file, origin string, now time.Time, decision
 	if year := now.UTC().Year(); now.IsZero() || year < 1 || year > 9999 {
 		return Head{}, fmt.Errorf("expected a time of the years 1 to 9999, found %v", now)
 	}
-	if _, _, err := look(file); err != nil {
+	if _, err := look(file); err != nil {
 		return Head{}, err // before a lock is left beside what is no log
 	}
-	unlock, err := lock(ctx, file+".lock")
+	unlock, err := lock(ctx, file+".lock", lockWait)
 	if err != nil {
 		return Head{}, err
 	}
 	defer unlock()
-	l, err := open(file)
+	there, err := look(file)
+	if err != nil {
+		return Head{}, err
+	}
+	l, err := open(file, there)
 	if err != nil {
 		return Head{}, err
 	}
@@ -75,9 +84,6 @@ func appendAll(ctx context.Context, file, origin string, now time.Time, decision
 	if err != nil {
 		return Head{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return Head{}, err
-	}
 	if err := l.write(lines); err != nil {
 		return Head{}, err
 	}
@@ -86,17 +92,23 @@ func appendAll(ctx context.Context, file, origin string, now time.Time, decision
 
 // lock takes the lock in a file. What is there and no regular file is refused:
 // opening a pipe could wait for ever.
-func lock(ctx context.Context, name string) (unlock func(), err error) {
-	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("locking %q: expected a file or nothing there, found %s", name, kindOf(info))
+func lock(ctx context.Context, name string, wait time.Duration) (unlock func(), err error) {
+	if _, err := look(name); err != nil {
+		return nil, fmt.Errorf("locking %q: %w", name, err)
 	}
 	l := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDWR|openFlags), flock.SetPermissions(0o600))
-	if ok, err := l.TryLockContext(ctx, lockPoll); err != nil {
-		return nil, fmt.Errorf("locking %q: %w", name, withoutPath(err))
-	} else if !ok {
-		return nil, fmt.Errorf("locking %q: another process holds it", name)
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ok, err := l.TryLockContext(waiting, lockPoll)
+	switch {
+	case err == nil && ok:
+		return func() { _ = l.Unlock() }, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("waiting for %q: %w", name, ctx.Err())
+	case waiting.Err() != nil || err == nil:
+		return nil, fmt.Errorf("waiting for %q: another process held it for %s", name, wait)
 	}
-	return func() { _ = l.Unlock() }, nil
+	return nil, fmt.Errorf("locking %q: %w", name, withoutPath(err))
 }
 
 // An openLog is a log that is open for appending, and locked.
@@ -107,28 +119,30 @@ type openLog struct {
 	made bool // by open
 }
 
-// look tells what is at path, and whether anything is. It must be a regular file by its
-// own name: what is appended through a link may land where nobody looks for it, and
-// a device keeps nothing.
-func look(path string) (info fs.FileInfo, there bool, err error) {
-	info, err = os.Lstat(path)
+// look tells whether anything is at path. It must be a regular file by its own
+// name: what is appended through a link may land where nobody looks for it, and a
+// device keeps nothing.
+func look(path string) (there bool, err error) {
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, false, nil
+		return false, nil
 	case err != nil:
-		return nil, false, withoutPath(err)
-	case !info.Mode().IsRegular():
-		return nil, false, fmt.Errorf("expected a file or nothing there, found %s", kindOf(info))
+		return false, withoutPath(err)
 	}
-	return info, true, nil
+	return true, regular(info)
 }
 
-// open opens the log or makes it.
-func open(path string) (*openLog, error) {
-	before, there, err := look(path)
-	if err != nil {
-		return nil, err
+func regular(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("expected a file or nothing there, found %s", kindOf(info))
 	}
+	return nil
+}
+
+// open opens the log that is there, or makes it. What took its place after it was
+// looked at is held to the same.
+func open(path string, there bool) (*openLog, error) {
 	flags := os.O_RDWR | os.O_APPEND | openFlags
 	if !there {
 		flags |= os.O_CREATE | os.O_EXCL
@@ -138,17 +152,12 @@ func open(path string) (*openLog, error) {
 		return nil, withoutPath(err)
 	}
 	info, err := f.Stat()
-	switch {
-	case err != nil:
-		err = withoutPath(err)
-	case !info.Mode().IsRegular():
-		err = fmt.Errorf("expected a file or nothing there, found %s", kindOf(info))
-	case there && !os.SameFile(before, info):
-		err = errors.New("expected the file that was there, found that it was replaced meanwhile")
+	if err == nil {
+		err = regular(info)
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, withoutPath(err)
 	}
 	return &openLog{file: f, path: path, size: info.Size(), made: !there}, nil
 }
@@ -180,9 +189,9 @@ func (l *openLog) head(origin string) (Head, error) {
 // plausible tells whether a line can stand after so many bytes of lines. A
 // sequence that passes can be counted up without an overflow.
 func plausible(e Entry, before uint64) bool {
-	first := before == 0
-	return (e.Sequence == 0) == first && (e.Previous == noHash) == first &&
-		e.Sequence <= before/(minLine+1) && before <= e.Sequence*(maxLine+1)
+	// The bounds leave to the first line, and to no other, only the sequence 0.
+	return e.Sequence <= before/(minLine+1) && before <= e.Sequence*(maxLine+1) &&
+		(e.Previous == noHash) == (before == 0)
 }
 
 // lastLine reads the log from its end until the last line is whole.
@@ -245,13 +254,17 @@ func chain(head Head, now time.Time, decisions []json.RawMessage) ([]byte, Head,
 
 // write writes the lines and waits until they are on disk, or takes them back.
 func (l *openLog) write(lines []byte) error {
-	_, err := l.file.Write(lines)
+	var err error
+	if l.size == 0 {
+		// The name is on disk before the first line is in it: whoever finds a line
+		// need not ask whether the process that wrote it lived to do this.
+		err = syncDir(filepath.Dir(l.path))
+	}
+	if err == nil {
+		_, err = l.file.Write(lines)
+	}
 	if err == nil {
 		err = l.file.Sync()
-	}
-	if err == nil && l.size == 0 {
-		// Whoever made an empty log may have died before its name was on disk.
-		err = syncDir(filepath.Dir(l.path))
 	}
 	if err == nil {
 		return nil

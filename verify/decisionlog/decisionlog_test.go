@@ -309,7 +309,7 @@ func TestProcesses(t *testing.T) {
 func TestWaitsNoLonger(t *testing.T) {
 	file := newLog(t, "test", 1)
 	before := mustRead(t, file)
-	unlock, err := lock(t.Context(), file+".lock")
+	unlock, err := lock(t.Context(), file+".lock", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,6 +318,9 @@ func TestWaitsNoLonger(t *testing.T) {
 	defer cancel()
 	if _, err := Append(ctx, file, "test", testTime, json.RawMessage(`{}`)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("expected the deadline, found %v", err)
+	}
+	if _, err := lock(t.Context(), file+".lock", 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "another process held it for 50ms") {
+		t.Errorf("expected a second lock to be refused, found %v", err)
 	}
 	if !bytes.Equal(mustRead(t, file), before) {
 		t.Error("expected the log as it was")

@@ -72,6 +72,9 @@ func TestRefusesWhatIsNoFile(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "found "+c.want) {
 					t.Errorf("expected %q, found %v", c.want, err)
 				}
+				if _, err := os.Lstat(file + ".lock"); suffix == "" && err == nil {
+					t.Error("expected no lock beside what is no log")
+				}
 				if data, err := os.ReadFile(file + suffix + ".target"); err == nil && len(data) > 0 {
 					t.Errorf("expected nothing behind the link, found %q", data)
 				}
@@ -84,31 +87,27 @@ func TestRefusesWhatIsNoFile(t *testing.T) {
 }
 
 // TestOpenWithoutLooking: what takes the file's place after it was looked at is
-// refused by open itself.
+// refused by open itself, without waiting.
 func TestOpenWithoutLooking(t *testing.T) {
-	dir := t.TempDir()
-	link, pipe := filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
-	if err := os.Symlink("target", link); err != nil {
+	file := newLog(t, "test", 1)
+	link, pipe := file+".link", file+".pipe"
+	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, filepath.Join(dir, "target"), nil)
-	if f, err := os.OpenFile(link, os.O_RDWR|os.O_APPEND|openFlags, 0); !errors.Is(err, syscall.ELOOP) {
-		t.Errorf("expected the link not to be followed, found %v, %v", f, err)
+	if _, err := open(link, true); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("expected the link not to be followed, found %v", err)
 	}
-	opened := make(chan struct{})
-	go func() {
-		if f, err := os.OpenFile(pipe, os.O_RDONLY|openFlags, 0); err == nil {
-			f.Close()
-		}
-		close(opened)
-	}()
-	select {
-	case <-opened:
-	case <-time.After(5 * time.Second):
-		t.Error("expected opening a pipe not to wait")
+	if _, err := open(pipe, true); err == nil || !strings.Contains(err.Error(), "found a pipe") {
+		t.Errorf("expected a pipe to be refused, found %v", err)
+	}
+	if _, err := open(file, false); !errors.Is(err, os.ErrExist) {
+		t.Errorf("expected not to make what is there, found %v", err)
+	}
+	if f, err := os.OpenFile(pipe, os.O_WRONLY|openFlags, 0); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("expected opening a pipe not to wait, found %v, %v", f, err)
 	}
 }
 

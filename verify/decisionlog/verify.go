@@ -126,7 +126,7 @@ func (l *lineReader) next() ([]byte, error) {
 			l.long = append(l.long, part...)
 		case err == io.EOF && len(l.long)+len(part) > 0:
 			return nil, &BrokenError{Expected: "a newline at its end",
-				Found: fmt.Sprintf("none after %d bytes: it is torn, by a crash while writing or by a change", len(l.long)+len(part))}
+				Found: fmt.Sprintf("none after %d bytes: it is torn, by a crash while writing, a writer that is not done, or a change", len(l.long)+len(part))}
 		default:
 			return nil, err
 		}

@@ -136,6 +136,15 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+func sizeOf(t *testing.T, file string) int64 {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
 // TestKilled kills a process while it appends: the log verifies, or its end is
 // reported as torn, by Verify and by Append, and what was there before is there.
 func TestKilled(t *testing.T) {
@@ -148,7 +157,12 @@ func TestKilled(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(10+rand.IntN(60)) * time.Millisecond)
+		// Every other one is killed soon after its first bytes, however slow it starts.
+		before := sizeOf(t, file)
+		for end := time.Now().Add(10 * time.Second); i%2 == 0 && sizeOf(t, file) == before && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 		if err := c.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -165,6 +165,10 @@ func (f *verifyFlags) run(ctx context.Context, io stdio, args []string) error {
 // write writes what a decision leaves: summaries, the copy of an artifact that is
 // allowed, the record, and the newest revision of the policy.
 func (f *verifyFlags) write(ctx context.Context, io stdio, policy *policyFile, summaries *summaryWriter, o outcome) error {
+	// First what makes everything else accountable.
+	if err := f.record.append(ctx, o); err != nil {
+		return err
+	}
 	if err := summaries.write(ctx, io, o); err != nil {
 		return err
 	}
@@ -182,7 +186,7 @@ func (f *verifyFlags) write(ctx context.Context, io stdio, policy *policyFile, s
 			return failed(err).withHint("the decision was made and is not reported: without --policy-state an older policy would not be noticed")
 		}
 	}
-	return f.record.append(ctx, o)
+	return nil
 }
 
 // decideAll decides about every artifact, on every core, in the order of the

@@ -266,6 +266,18 @@ func TestRules(t *testing.T) {
 	s.expect("signers:\n  alice: {keys: [KEY:alice]}\n"+requirement("    signed-by: alice\n    rules: [{cel: 'predicate.l.all(a, predicate.l.all(b, predicate.l.all(c, a+b+c==3)))', message: m}]\n"), "RULE_ERROR", long)
 }
 
+// TestUnusableDenied: a policy may deny whatever cannot be used.
+func TestUnusableDenied(t *testing.T) {
+	s := newStage(t, "alice")
+	policy := aliceAlone + requirement("    signed-by: alice\n")
+	good := s.says("alice", predicateType, `{}`)
+	s.expect(policy, "allowed", good, []byte("junk"))
+	s.expect("unusable: deny\n"+policy, "UNUSABLE_DENIED ATTESTATION_MALFORMED", good, []byte("junk"))
+	s.expect("unusable: deny\n"+policy, "allowed", good)
+}
+
+const aliceAlone = "signers:\n  alice: {keys: [KEY:alice]}\n"
+
 // TestReferences: a rule compares its statement with that of another requirement.
 func TestReferences(t *testing.T) {
 	s := newStage(t, "alice", "bob")

@@ -11,8 +11,6 @@ import (
 	"plimsoll.example/verify"
 )
 
-const alice = "signers:\n  alice: {keys: [KEY:alice]}\n"
-
 func TestProvenanceRules(t *testing.T) {
 	s := newStage(t, "alice")
 	const github = "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1"
@@ -24,7 +22,7 @@ func TestProvenanceRules(t *testing.T) {
 	shop := `{"repository":"https://github.com/acme/shop","ref":"refs/tags/v1","path":".github/workflows/release.yml"}`
 	evil := `{"repository":"https://github.com/acme/shop-evil","ref":"refs/tags/v1","path":"x"}`
 	policy := func(rules string) string {
-		return alice + "levels: [{signer: alice, builder: https://github.com/actions/runner/github-hosted, level: 3}]\n" +
+		return aliceAlone + "levels: [{signer: alice, builder: https://github.com/actions/runner/github-hosted, level: 3}]\n" +
 			"requirements:\n  it:\n    type: [" + attest.TypeProvenance + ", " + attest.TypeProvenanceV02 + "]\n    signed-by: alice\n    provenance: {" + rules + "}\n"
 	}
 	v02 := s.says("alice", attest.TypeProvenanceV02, `{"builder":{"id":"https://b.example"},"buildType":"t","invocation":{"configSource":{"uri":"git+https://github.com/acme/shop@refs/heads/main"},"parameters":{"x":1}}}`)
@@ -189,7 +187,7 @@ func TestNames(t *testing.T) {
 	sbomOf := func(purl string) []byte {
 		return s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","metadata":{"component":{"type":"application","name":"shop","version":"2.1.0","purl":"`+purl+`"}}}`)
 	}
-	policy := alice + `artifacts:
+	policy := aliceAlone + `artifacts:
   "pkg:generic/acme/shop": {require: [sbom], min-version: 2.0.0}
   "pkg:generic/acme/other@1.0.0": {require: [sbom]}
 requirements:
@@ -221,7 +219,7 @@ requirements:
 	s.t = t
 	named := s.artifact
 	named.As = "pkg:generic/acme/shop@2.1.0"
-	plain := alice + requirement("    signed-by: alice\n")
+	plain := aliceAlone + requirement("    signed-by: alice\n")
 	s.expectOf(s.gate(plain), named, "NAME_UNBOUND", s.says("alice", predicateType, `{}`))
 	s.expectOf(s.gate("unnamed: deny\n"+plain), s.artifact, "NAME_MISSING", s.says("alice", predicateType, `{}`))
 	// a statement of the right name that the decision does not rest on binds nothing
@@ -266,7 +264,7 @@ func TestSBOMRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
-			s.expect(alice+"requirements:\n  it:\n    type: "+attest.TypeCycloneDX+"\n    signed-by: alice\n    sbom: {"+c.rules+"}\n", c.want, c.line)
+			s.expect(aliceAlone+"requirements:\n  it:\n    type: "+attest.TypeCycloneDX+"\n    signed-by: alice\n    sbom: {"+c.rules+"}\n", c.want, c.line)
 		})
 	}
 }
@@ -275,7 +273,7 @@ func TestWaivers(t *testing.T) {
 	s := newStage(t, "alice")
 	line := s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"type":"library","name":"left-pad","version":"1.3.0","purl":"pkg:npm/left-pad@1.3.0"}]}`)
 	policy := func(waiver string) string {
-		return alice + "requirements:\n  it:\n    type: " + attest.TypeCycloneDX + "\n    signed-by: alice\n    sbom: {deny: ['pkg:npm/left-pad@1.3.0']}\nwaivers:\n  - {owner: web, reason: r, " + waiver + "}\n"
+		return aliceAlone + "requirements:\n  it:\n    type: " + attest.TypeCycloneDX + "\n    signed-by: alice\n    sbom: {deny: ['pkg:npm/left-pad@1.3.0']}\nwaivers:\n  - {owner: web, reason: r, " + waiver + "}\n"
 	}
 	digest := "sha256:" + s.subject.Digest["sha256"]
 	for waiver, want := range map[string]string{
@@ -433,7 +431,7 @@ func TestAnswers(t *testing.T) {
 		return fmt.Sprintf(`{"type":"library","name":%q,"purl":"pkg:npm/%s@1","externalReferences":[{"type":"distribution","url":"x","hashes":[{"alg":"SHA-512","content":"AB"}]}]}`, name, strings.Replace(name, "@", "%40", 1))
 	}
 	sbom := s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","components":[`+component("@s/a")+","+component("b")+`]}`)
-	policy := alice + "requirements:\n  it:\n    type: " + attest.TypeCycloneDX + "\n    signed-by: alice\n    npm: {answers: true, below: %d}\n"
+	policy := aliceAlone + "requirements:\n  it:\n    type: " + attest.TypeCycloneDX + "\n    signed-by: alice\n    npm: {answers: true, below: %d}\n"
 	g := s.gate(fmt.Sprintf(policy, 0))
 	g.Packages = packages{"@s/a@1 ab": true, "b@1 ab": true}
 	s.expectOf(g, s.artifact, "allowed", sbom)

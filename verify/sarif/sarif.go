@@ -1,191 +1,247 @@
-// Package sarif writes decisions as SARIF 2.1.0 (OASIS, "Static Analysis Results
-// Interchange Format"), which code hosts show beside a change.
+// Package sarif writes decisions as SARIF 2.1.0, the format in which code scanning
+// services and editors read findings. It knows a dozen fields of it, and no more.
 //
-// A [Run] is one decision: a result a reason, and a result of kind pass for each
-// artifact that is allowed, so that an empty file never means that all is well.
+// A log has one run. A run has results: a finding that fails (an error, a warning
+// or a note), one that fails and was set aside (a suppression), or a pass. What
+// kept the tool from finding out is a notification, and makes the run unsuccessful.
+// A reader of SARIF takes a run without results for a clean one, so Write refuses
+// a run that says nothing.
+//
+// The output is a function of the run: rules are sorted, results keep their order,
+// and no clock, path or environment is looked at.
 package sarif
 
 import (
-	"cmp"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
-	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
-// A Rule is a reason code with its meaning.
+// schemaURI names the schema of SARIF 2.1.0 with its errata.
+const schemaURI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+// fingerprint names the kind of fingerprint that results have. The number rises if
+// it is computed in another way, so that old and new ones are not compared.
+const fingerprint = "plimsollFinding/v1"
+
+// The levels of a Result, and of a Notification. A Result has one or is a Pass.
+const (
+	LevelError   = "error"
+	LevelWarning = "warning"
+	LevelNote    = "note"
+	Pass         = "pass" // SARIF's kind "pass": what the rule asks for is so
+)
+
+// A Rule is a kind of finding.
 type Rule struct{ ID, Meaning, Remedy string }
 
-// A Result is one reason, or with Pass that there is none.
+// A Result is one finding. The zero value is refused: it has neither rule nor level.
 type Result struct {
 	RuleID   string
-	Level    string // error, warning or note; none with Pass
-	Pass     bool
+	Level    string // LevelError, LevelWarning, LevelNote or Pass
+	Message  string // plain text, which may come from outside
+	Artifact string // what was decided about: a path, or the name of an image or digest
+	// Source is the file or name where it was found, if that is not the artifact, and
+	// Line the line in it; 0: none.
+	Source string
+	Line   int
+	// Subject says what it is about beside rule, artifact and source. With these it
+	// makes the result's identity between runs: it must hold no time, count or text
+	// for people.
+	Subject []string
+	// Suppression says who set it aside and why; "": nobody did.
+	Suppression string
+	Properties  map[string]any
+}
+
+// A Notification is about the run, not about what was looked at.
+type Notification struct {
+	Level    string // LevelError, LevelWarning or LevelNote
 	Message  string
-	Artifact string // a path, a purl or another URI
-	Line     int    // in the artifact; 0: none
-	// Identity is what makes the reason the same one in another run, beside rule and
-	// artifact: the requirement and the component, and nothing that changes with time.
-	Identity   string
-	Suppressed string // who set it aside, and why; "": nobody
+	Artifact string // "": about no single one
 }
 
-// A Run is one run of the tool.
+// A Run is one run of the tool. The zero value is refused.
 type Run struct {
-	Version    string
-	Rules      []Rule
-	Results    []Result
-	Failures   []string       // why no decision could be made
-	Properties map[string]any // of the run
-	ExitCode   int
+	ToolVersion    string
+	InformationURI string // about the tool; "": left out
+	// Rules describe the rules of Results. Those that no result has are left out; a
+	// rule that is not described is written with nothing but its id.
+	Rules         []Rule
+	Results       []Result
+	Notifications []Notification
+	Properties    map[string]any
+	ExitCode      int
+	// Successful tells that the run found out everything it was asked; a denial is
+	// a success.
+	Successful bool
 }
 
-type (
-	text struct {
-		Text string `json:"text"`
-	}
-	document struct {
-		Schema  string   `json:"$schema"`
-		Version string   `json:"version"`
-		Runs    []runDoc `json:"runs"`
-	}
-	runDoc struct {
-		Tool        toolDoc         `json:"tool"`
-		Invocations []invocationDoc `json:"invocations"`
-		Results     []resultDoc     `json:"results"`
-		Properties  map[string]any  `json:"properties,omitempty"`
-	}
-	toolDoc struct {
-		Driver driverDoc `json:"driver"`
-	}
-	driverDoc struct {
-		Name    string    `json:"name"`
-		Version string    `json:"version,omitempty"`
-		Rules   []ruleDoc `json:"rules"`
-	}
-	ruleDoc struct {
-		ID          string `json:"id"`
-		Description text   `json:"shortDescription"`
-		Help        text   `json:"help"`
-	}
-	invocationDoc struct {
-		Successful    bool              `json:"executionSuccessful"`
-		ExitCode      int               `json:"exitCode"`
-		Notifications []notificationDoc `json:"toolExecutionNotifications,omitempty"`
-	}
-	notificationDoc struct {
-		Level   string `json:"level"`
-		Message text   `json:"message"`
-	}
-	resultDoc struct {
-		RuleID       string            `json:"ruleId"`
-		Kind         string            `json:"kind"`
-		Level        string            `json:"level"`
-		Message      text              `json:"message"`
-		Locations    []locationDoc     `json:"locations,omitempty"`
-		Fingerprints map[string]string `json:"partialFingerprints"`
-		Suppressions []suppressionDoc  `json:"suppressions,omitempty"`
-	}
-	locationDoc struct {
-		Physical physicalDoc `json:"physicalLocation"`
-	}
-	physicalDoc struct {
-		Artifact artifactDoc `json:"artifactLocation"`
-		Region   *regionDoc  `json:"region,omitempty"`
-	}
-	artifactDoc struct {
-		URI string `json:"uri"`
-	}
-	regionDoc struct {
-		StartLine int `json:"startLine"`
-	}
-	suppressionDoc struct {
-		Kind          string `json:"kind"`
-		Justification string `json:"justification"`
-	}
-)
-
-// Write writes a run. It returns only errors of writing.
+// Write writes a run as a SARIF log. It refuses, and writes nothing, where the log
+// would read better than what happened.
 func Write(w io.Writer, run Run) error {
-	doc := runDoc{
-		Tool:        toolDoc{driverDoc{Name: "plimsoll", Version: run.Version, Rules: rulesOf(run)}},
-		Invocations: []invocationDoc{{Successful: len(run.Failures) == 0, ExitCode: run.ExitCode}},
-		Results:     []resultDoc{},
-		Properties:  run.Properties,
+	if err := run.check(); err != nil {
+		return fmt.Errorf("writing SARIF: %w", err)
 	}
-	for _, f := range run.Failures {
-		doc.Invocations[0].Notifications = append(doc.Invocations[0].Notifications, notificationDoc{"error", text{f}})
+	rules, index := run.rules()
+	results := make([]resultJSON, len(run.Results))
+	seen := map[string]int{}
+	for i, r := range run.Results {
+		results[i] = r.json(index[r.RuleID])
+		id := r.identity()
+		seen[id]++
+		results[i].PartialFingerprints = map[string]string{fingerprint: fmt.Sprintf("%s:%d", id, seen[id])}
 	}
-	for _, r := range run.Results {
-		doc.Results = append(doc.Results, resultOf(r))
+	invocation := invocationJSON{ExecutionSuccessful: run.Successful, ExitCode: run.ExitCode}
+	for _, n := range run.Notifications {
+		invocation.Notifications = append(invocation.Notifications, notificationJSON{n.Level, text(n.Message), locations(n.Artifact)})
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(document{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []runDoc{doc}})
+	driver := driverJSON{Name: "plimsoll", Version: run.ToolVersion, InformationURI: run.InformationURI, Rules: rules}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(logJSON{Schema: schemaURI, Version: "2.1.0", Runs: []runJSON{{
+		Tool: toolJSON{driver}, Invocations: []invocationJSON{invocation}, Results: results, Properties: run.Properties,
+	}}})
+	if err != nil {
+		return fmt.Errorf("writing SARIF: %w", err)
+	}
+	_, err = io.WriteString(w, escape(b.String()))
+	return err
 }
 
-// rulesOf lists the rules that results name, sorted.
-func rulesOf(run Run) []ruleDoc {
-	rules := []ruleDoc{}
+// check refuses what a reader would take for less than it is.
+func (run Run) check() error {
+	if len(run.Results) == 0 && len(run.Notifications) == 0 {
+		return errors.New("expected results or notifications, found neither: it would read as if all were well")
+	}
+	if !run.Successful && run.ExitCode == 0 {
+		return errors.New("expected an exit code other than 0 for a run that was not successful")
+	}
+	for i, r := range run.Results {
+		switch {
+		case r.RuleID == "":
+			return fmt.Errorf("result %d: expected a rule", i)
+		case r.Message == "":
+			return fmt.Errorf("result %d (%s): expected a message", i, r.RuleID)
+		case !slices.Contains([]string{LevelError, LevelWarning, LevelNote, Pass}, r.Level):
+			return fmt.Errorf("result %d (%s): expected error, warning, note or pass, found level %q", i, r.RuleID, r.Level)
+		case r.Level == Pass && r.Suppression != "":
+			return fmt.Errorf("result %d (%s): a pass cannot be suppressed", i, r.RuleID)
+		}
+	}
+	for i, n := range run.Notifications {
+		switch {
+		case n.Message == "":
+			return fmt.Errorf("notification %d: expected a message", i)
+		case !slices.Contains([]string{LevelError, LevelWarning, LevelNote}, n.Level):
+			return fmt.Errorf("notification %d: expected error, warning or note, found level %q", i, n.Level)
+		case n.Level == LevelError && run.Successful:
+			return fmt.Errorf("notification %d: expected an unsuccessful run, found an error: %s", i, n.Message)
+		}
+	}
+	return nil
+}
+
+// rules returns the rules that results have, by id, and their places.
+func (run Run) rules() ([]ruleJSON, map[string]int) {
+	described := map[string]Rule{}
 	for _, r := range run.Rules {
-		if slices.ContainsFunc(run.Results, func(result Result) bool { return result.RuleID == r.ID }) {
-			rules = append(rules, ruleDoc{r.ID, text{cmp.Or(r.Meaning, r.ID)}, text{cmp.Or(r.Remedy, r.ID)}})
+		described[r.ID] = r
+	}
+	var ids []string
+	for _, r := range run.Results {
+		ids = append(ids, r.RuleID)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	rules, index := make([]ruleJSON, len(ids)), map[string]int{}
+	for i, id := range ids {
+		index[id] = i
+		rules[i].ID = id
+		if described[id].Meaning != "" {
+			meaning := text(described[id].Meaning)
+			rules[i].Short, rules[i].Full = &meaning, &meaning
+		}
+		if described[id].Remedy != "" {
+			remedy := text(described[id].Remedy)
+			rules[i].Help = &remedy
 		}
 	}
-	slices.SortFunc(rules, func(a, b ruleDoc) int { return strings.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(rules, func(a, b ruleDoc) bool { return a.ID == b.ID })
+	return rules, index
 }
 
-func resultOf(r Result) resultDoc {
-	kind, level := "fail", r.Level
-	if r.Pass {
-		kind, level = "pass", "none" // SARIF 3.27.9: another kind than fail has level none
+// identity is the same in every run for the same rule, artifact, source and
+// subject. Each part has its length before it: what moves from one part into the
+// next is another finding. The line is not part of it, as it changes with what is
+// added above.
+func (r Result) identity() string {
+	h := sha256.New()
+	for _, part := range append([]string{r.RuleID, uri(r.Artifact), uri(r.Source)}, r.Subject...) {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{r.RuleID, r.Artifact, r.Identity}, "\x00")))
-	doc := resultDoc{RuleID: r.RuleID, Kind: kind, Level: level, Message: text{cmp.Or(r.Message, r.RuleID)},
-		Fingerprints: map[string]string{"plimsoll/v1": hex.EncodeToString(sum[:])}}
-	if r.Artifact != "" {
-		location := locationDoc{physicalDoc{Artifact: artifactDoc{URIOf(r.Artifact)}}}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (r Result) json(rule int) resultJSON {
+	out := resultJSON{RuleID: r.RuleID, RuleIndex: rule, Kind: "fail", Level: r.Level, Message: text(r.Message),
+		Locations: locations(r.Artifact), Properties: r.Properties}
+	if r.Level == Pass {
+		// "If kind has any value other than "fail", then … level SHALL be "none"."
+		// (SARIF 2.1.0, 3.27.10)
+		out.Kind, out.Level = "pass", "none"
+	}
+	if r.Source != "" {
+		out.Related = locations(r.Source)
 		if r.Line > 0 {
-			location.Physical.Region = &regionDoc{r.Line}
-		}
-		doc.Locations = []locationDoc{location}
-	}
-	if r.Suppressed != "" {
-		doc.Suppressions = []suppressionDoc{{"external", r.Suppressed}}
-	}
-	return doc
-}
-
-// URIOf returns an artifact's name as a URI reference (RFC 3986): what is one with a
-// known scheme as it is, else a path.
-func URIOf(name string) string {
-	for _, scheme := range []string{"oci://", "https://", "http://", "pkg:", "urn:", "sha256:", "sha512:"} {
-		if rest, ok := strings.CutPrefix(name, scheme); ok {
-			return scheme + escape(rest)
+			out.Related[0].Physical.Region = &regionJSON{r.Line}
 		}
 	}
-	path := filepath.ToSlash(name)
-	if len(path) > 2 && path[1] == ':' && path[2] == '/' { // a drive
-		return "file:///" + escape(path)
+	if r.Suppression != "" {
+		out.Suppressions = []suppressionJSON{{Kind: "external", Status: "accepted", Justification: r.Suppression}}
 	}
-	if strings.HasPrefix(path, "/") {
-		return "file://" + escape(path)
-	}
-	escaped := escape(path)
-	if first, _, _ := strings.Cut(escaped, "/"); strings.Contains(first, ":") {
-		return "./" + escaped // else the part before the colon were a scheme
-	}
-	return escaped
+	return out
 }
 
-// escape leaves what may stand in a path, and escapes all else: a percent sign too,
-// for a file may be named so.
-func escape(path string) string {
-	return strings.ReplaceAll((&url.URL{Path: "/" + path}).EscapedPath()[1:], "//", "/%2F")
+func locations(name string) []locationJSON {
+	if name == "" {
+		return nil
+	}
+	return []locationJSON{{Physical: physicalJSON{Artifact: artifactJSON{URI: uri(name)}}}}
+}
+
+// text makes a message of text that may come from outside. In a SARIF message
+// "{0}" is a placeholder (3.11.5) and "[text](target)" a link (3.11.6): the first is
+// written as the specification says, the second is taken apart, because an
+// attestation by anybody must not put a link into somebody's report.
+func text(s string) messageJSON {
+	return messageJSON{strings.NewReplacer("{", "{{", "}", "}}", "](", "] (").Replace(s)}
+}
+
+// escape escapes what a terminal or a viewer could take for a command: control and
+// format characters, those that turn the direction of text too. JSON keeps such
+// characters in strings only, where \u says the same.
+func escape(doc string) string {
+	var b strings.Builder
+	for _, r := range doc {
+		switch {
+		case unicode.IsPrint(r) || r == '\n':
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }

@@ -1,0 +1,4 @@
+package sarif
+
+// URI is uri, for tests.
+var URI = uri

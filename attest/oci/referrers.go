@@ -174,6 +174,9 @@ func (c *Client) read(image Image, d v1.Descriptor) ([]Attached, error) {
 	if err != nil {
 		return nil, err
 	}
+	if got.MediaType == types.DockerManifestSchema1Signed { // the library does not hash these, but believes a header
+		return []Attached{{Digest: d.Digest.String(), Problem: "its manifest is of a kind whose digest cannot be verified"}}, nil
+	}
 	m, err := v1.ParseManifest(bytes.NewReader(got.Manifest))
 	if err != nil {
 		return []Attached{{Digest: d.Digest.String(), Problem: "its manifest does not parse"}}, nil

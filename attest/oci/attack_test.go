@@ -1,0 +1,41 @@
+package oci_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"plimsoll.example/attest/oci"
+)
+
+// TestSignedSchema1: an old kind of manifest, of which the library takes the registry's
+// word for the digest, is no way to have other bytes taken.
+func TestSignedSchema1(t *testing.T) {
+	good := newRegistry(t, true)
+	pushIndex(t, good+"/app:v1")
+	c := oci.NewClient(t.Context())
+	index := resolve(t, c, "oci://"+good+"/app:v1", "")[0]
+	digest, err := c.Push(index, []byte(`{"a":1}`), "https://example.com/p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := registryProxy(t, good)
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/manifests/"+digest) {
+			real.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		real.ServeHTTP(answer, r)
+		w.Header().Set("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+		w.Header().Set("Docker-Content-Digest", digest)
+		io.WriteString(w, strings.Replace(answer.Body.String(), "https://example.com/p", "https://example.com/q", 1))
+	}))
+	c = oci.NewClient(t.Context())
+	attached, err := c.List(resolve(t, c, "oci://"+host+"/app:v1", "")[0])
+	if err == nil && (len(attached) != 1 || attached[0].Problem == "") {
+		t.Errorf("expected a manifest with other bytes to be refused, found %+v", attached)
+	}
+}

@@ -10,6 +10,30 @@ import (
 	"plimsoll.example/attest/oci"
 )
 
+// TestReferrerOfOther: what is listed for an image and is about another is not its
+// attestation.
+func TestReferrerOfOther(t *testing.T) {
+	good := newRegistry(t, false)
+	pushIndex(t, good+"/app:v1")
+	c := oci.NewClient(t.Context())
+	all := resolve(t, c, "oci://"+good+"/app:v1", oci.AllPlatforms)
+	if _, err := c.Push(all[1], []byte(`{"a":1}`), "https://example.com/p"); err != nil {
+		t.Fatal(err)
+	}
+	real := registryProxy(t, good)
+	tag := func(i oci.Image) string { return strings.Replace(i.Digest.DigestStr(), ":", "-", 1) }
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = strings.Replace(r.URL.Path, tag(all[2]), tag(all[1]), 1) // the list of another image
+		real.ServeHTTP(w, r)
+	}))
+	c = oci.NewClient(t.Context())
+	arm := resolve(t, c, "oci://"+host+"/app:v1", all[2].Platform)[0]
+	attached, err := c.List(arm)
+	if err != nil || len(attached) != 1 || attached[0].Problem == "" {
+		t.Errorf("expected one that cannot be used, found %+v, %v", attached, err)
+	}
+}
+
 // TestSignedSchema1: an old kind of manifest, of which the library takes the registry's
 // word for the digest, is no way to have other bytes taken.
 func TestSignedSchema1(t *testing.T) {

@@ -181,10 +181,14 @@ func (c *Client) read(image Image, d v1.Descriptor) ([]Attached, error) {
 	if err != nil {
 		return []Attached{{Digest: d.Digest.String(), Problem: "its manifest does not parse"}}, nil
 	}
+	problem := ""
+	if m.Subject == nil || m.Subject.Digest != image.manifest.Digest { // a list may be another image's, or anybody's
+		problem = "it is listed, and not about this image"
+	}
 	var all []Attached
 	for _, l := range m.Layers {
 		if strings.HasPrefix(string(l.MediaType), bundleType) {
-			all = append(all, Attached{Digest: d.Digest.String(), PredicateType: m.Annotations[annotationPredicate], bundle: l})
+			all = append(all, Attached{Digest: d.Digest.String(), PredicateType: m.Annotations[annotationPredicate], Problem: problem, bundle: l})
 		}
 	}
 	return all, nil

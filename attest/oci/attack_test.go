@@ -63,3 +63,26 @@ func TestSignedSchema1(t *testing.T) {
 		t.Errorf("expected a manifest with other bytes to be refused, found %+v", attached)
 	}
 }
+
+// TestBundleIsObject: what is JSON and no object is no bundle; a file that begins with it
+// could not be appended to.
+func TestBundleIsObject(t *testing.T) {
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:v1")
+	c := oci.NewClient(t.Context())
+	index := resolve(t, c, "oci://"+host+"/app:v1", "")[0]
+	for _, body := range []string{`"text"`, `5`, ` [{}]`, `null`} {
+		if _, err := c.Push(index, []byte(body), "https://example.com/p"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attached, err := c.List(index)
+	if err != nil || len(attached) != 4 {
+		t.Fatalf("found %v, %v", attached, err)
+	}
+	for _, a := range attached {
+		if line, err := c.Pull(index, a); err == nil {
+			t.Errorf("found the bundle %s", line)
+		}
+	}
+}

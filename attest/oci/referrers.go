@@ -222,8 +222,8 @@ func (c *Client) Pull(image Image, a Attached) ([]byte, error) {
 		return nil, &UnusableError{fmt.Sprintf("expected a bundle of %d bytes, found another length", a.bundle.Size)}
 	}
 	var line bytes.Buffer
-	if json.Compact(&line, data) != nil {
-		return nil, &UnusableError{"expected a bundle, found no JSON"}
+	if json.Compact(&line, data) != nil || line.Bytes()[0] != '{' { // a file that begins with another could not be added to
+		return nil, &UnusableError{"expected a bundle, found no JSON object"}
 	}
 	return line.Bytes(), nil
 }

@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -83,6 +84,47 @@ func TestBundleIsObject(t *testing.T) {
 	for _, a := range attached {
 		if line, err := c.Pull(index, a); err == nil {
 			t.Errorf("found the bundle %s", line)
+		}
+	}
+}
+
+// TestReferrersOnPages: a list that a registry gives on several pages is read to its end.
+func TestReferrersOnPages(t *testing.T) {
+	good := newRegistry(t, true)
+	pushIndex(t, good+"/app:v1")
+	c := oci.NewClient(t.Context())
+	index := resolve(t, c, "oci://"+good+"/app:v1", "")[0]
+	for _, b := range []string{`{"a":1}`, `{"a":2}`, `{"a":3}`} {
+		if _, err := c.Push(index, []byte(b), "https://example.com/p"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := c.List(index)
+	if err != nil || len(whole) != 3 {
+		t.Fatalf("found %v, %v", whole, err)
+	}
+	real := registryProxy(t, good)
+	for name, next := range map[string]string{
+		"relative": "%[2]s?page=%[1]d", "whole": "http://%[3]s%[2]s?page=%[1]d", "another host": "https://elsewhere.example%[2]s?page=%[1]d",
+		"another path": "/v2/other%[2]s?page=%[1]d", "without end": "%[2]s?page=0&more=%[1]d",
+	} {
+		host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "/referrers/") {
+				real.ServeHTTP(w, r)
+				return
+			}
+			page := 0
+			fmt.Sscan(r.URL.Query().Get("page"), &page)
+			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
+			if page < 2 {
+				w.Header().Set("Link", "<"+fmt.Sprintf(next, page+1, r.URL.Path, r.Host)+`>; rel="next"`)
+			}
+			fmt.Fprintf(w, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":%q}]}`, whole[page].Digest)
+		}))
+		c := oci.NewClient(t.Context())
+		attached, err := c.List(resolve(t, c, "oci://"+host+"/app:v1", "")[0])
+		if found := len(attached); (name == "another path" || name == "without end") != (err != nil) || (err == nil && found != 3) {
+			t.Errorf("%s: found %d, %v", name, found, err)
 		}
 	}
 }

@@ -115,6 +115,8 @@ func (t noteReferrers) RoundTrip(r *http.Request) (*http.Response, error) {
 		case http.StatusOK:
 			if response.Header.Get("Content-Type") != string(types.OCIImageIndex) {
 				t.missing.Store(true)
+			} else if nextLink(response.Header) != "" {
+				return t.joinPages(r, response)
 			}
 		}
 	}

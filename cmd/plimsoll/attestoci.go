@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/pflag"
@@ -308,7 +309,11 @@ func runAttestList(ctx context.Context, io stdio, args []string) error {
 		if r.Problem != "" {
 			says = "unusable: " + r.Problem
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Image, r.Platform, r.Digest, printable(says))
+		platform := strings.ReplaceAll(cell(r.Platform), " ", "\uFFFD") // whoever pushed the index chose it
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Image, platform, r.Digest, cell(says))
 	}
 	return table.Flush()
 }
+
+// cell is what prints of s, within one column of a table.
+func cell(s string) string { return strings.ReplaceAll(printable(s), "\t", " ") }

@@ -77,13 +77,17 @@ func NewClient(ctx context.Context) *Client {
 	c := &Client{fallback: &atomic.Bool{}}
 	c.options = []remote.Option{
 		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent("plimsoll"),
-		remote.WithTransport(noteReferrers{patient(), c.fallback}), remote.WithJobs(1),
+		remote.WithTransport(noteReferrers{deadline{patient(), endWithin}, c.fallback}), remote.WithJobs(1),
 	}
 	return c
 }
 
-// answerWithin is how long a registry may take to begin an answer.
-const answerWithin = time.Minute
+const (
+	// answerWithin is how long a registry may take to begin an answer.
+	answerWithin = time.Minute
+	// endWithin is how long one request may take, and its answer.
+	endWithin = 10 * time.Minute
+)
 
 // patient is the library's transport, which alone would wait forever.
 func patient() http.RoundTripper {

@@ -51,7 +51,7 @@ func Open(ctx context.Context, key string) (signer *Signer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program, err)
 	}
-	found, err := client.PublicKey(options.WithContext(ctx))
+	found, err := within(ctx, func() (crypto.PublicKey, error) { return client.PublicKey(options.WithContext(ctx)) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: asking for the public key of %q: %w", program, key, err)
 	}
@@ -78,7 +78,30 @@ func (s *Signer) SignMessage(ctx context.Context, message []byte, scheme attest.
 	if hash != 0 {
 		how = append(how, options.WithCryptoSignerOpts(hash))
 	}
-	return client.SignMessage(bytes.NewReader(message), how...)
+	return within(ctx, func() ([]byte, error) { return client.SignMessage(bytes.NewReader(message), how...) })
+}
+
+// within asks a plugin, until ctx ends: then the library ends the program, but would
+// wait for what that started and what holds its output.
+func within[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		var a answer
+		defer func() { answers <- a }()
+		defer recovered(&a.err)
+		a.value, a.err = ask()
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // recovered turns a panic into an error: the protocol's client takes it for granted that

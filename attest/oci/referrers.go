@@ -39,6 +39,7 @@ type Attached struct {
 	Digest        string // of its manifest
 	PredicateType string
 	Problem       string // why it cannot be used; "": it may be one
+	Size          int64  // of its bundle, in bytes; [Client.Pull] returns no more
 	bundle        v1.Descriptor
 }
 
@@ -156,7 +157,9 @@ func (c *Client) List(image Image) ([]Attached, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		if all = append(all, found...); len(all) > maxReferrers { // a manifest may have many
+			return nil, fmt.Errorf("%s has more than %d attestations", image.Digest, maxReferrers)
+		}
 	}
 	slices.SortFunc(all, func(a, b Attached) int { return strings.Compare(a.Digest, b.Digest) })
 	return all, nil
@@ -188,7 +191,7 @@ func (c *Client) read(image Image, d v1.Descriptor) ([]Attached, error) {
 	var all []Attached
 	for _, l := range m.Layers {
 		if strings.HasPrefix(string(l.MediaType), bundleType) {
-			all = append(all, Attached{Digest: d.Digest.String(), PredicateType: m.Annotations[annotationPredicate], Problem: problem, bundle: l})
+			all = append(all, Attached{Digest: d.Digest.String(), PredicateType: m.Annotations[annotationPredicate], Problem: problem, Size: l.Size, bundle: l})
 		}
 	}
 	return all, nil

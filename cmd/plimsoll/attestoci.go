@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -223,23 +224,13 @@ func runAttestPull(ctx context.Context, io stdio, args []string) error {
 		return err
 	}
 	var lines [][]byte
+	left := int64(maxPulled)
 	for _, image := range images {
-		attached, err := client.List(image)
+		some, err := pullImage(io, client, image, &left)
 		if err != nil {
-			return registryFailed(image.Digest.String(), err)
+			return err
 		}
-		for _, a := range attached {
-			line, err := client.Pull(image, a)
-			var unusable *oci.UnusableError
-			switch {
-			case errors.As(err, &unusable):
-				fmt.Fprintf(io.err, "plimsoll: left out %s: %s\n", a.Digest, printable(err.Error()))
-				continue
-			case err != nil:
-				return registryFailed(image.Digest.String(), err)
-			}
-			lines = append(lines, line)
-		}
+		lines = append(lines, some...)
 	}
 	if len(lines) == 0 {
 		return failed(fmt.Errorf("no attestation is attached to %s%s", oci.Scheme, images[0].Digest)).
@@ -257,6 +248,39 @@ func runAttestPull(ctx context.Context, io stdio, args []string) error {
 		}
 	}
 	return nil
+}
+
+// maxPulled bounds the bytes of all bundles, below what verify reads about one artifact:
+// else whoever attaches long ones could keep it from the good ones.
+const maxPulled = 200 << 20
+
+// pullImage returns an image's bundles, short ones first while there is room, and takes
+// them off left.
+func pullImage(io stdio, client *oci.Client, image oci.Image, left *int64) ([][]byte, error) {
+	attached, err := client.List(image)
+	if err != nil {
+		return nil, registryFailed(image.Digest.String(), err)
+	}
+	slices.SortStableFunc(attached, func(a, b oci.Attached) int { return cmp.Compare(a.Size, b.Size) })
+	var lines [][]byte
+	for _, a := range attached {
+		if a.Problem == "" && a.Size >= *left {
+			fmt.Fprintf(io.err, "plimsoll: left out %s: with it the bundles would be longer than %d bytes\n", a.Digest, maxPulled)
+			continue
+		}
+		line, err := client.Pull(image, a)
+		var unusable *oci.UnusableError
+		switch {
+		case errors.As(err, &unusable):
+			fmt.Fprintf(io.err, "plimsoll: left out %s: %s\n", a.Digest, printable(err.Error()))
+			continue
+		case err != nil:
+			return nil, registryFailed(image.Digest.String(), err)
+		}
+		*left -= int64(len(line)) + 1
+		lines = append(lines, line)
+	}
+	return lines, nil
 }
 
 func runAttestList(ctx context.Context, io stdio, args []string) error {

@@ -66,3 +66,21 @@ func TestListPrints(t *testing.T) {
 		t.Errorf("found %q", &out)
 	}
 }
+
+// TestPullIsBounded: long bundles, which anybody may attach, do not push short ones out,
+// nor take more than what verify reads.
+func TestPullIsBounded(t *testing.T) {
+	image := newImage(t, v1.Platform{OS: "linux", Architecture: "amd64"})
+	long := func(name string) string { return `{"` + name + `":"` + strings.Repeat("a", 600) + `"}` }
+	attach(t, image, long("a"), long("b"), `{"short":1}`, long("c"))
+	client, images, err := resolve(t.Context(), image, "linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	left := int64(1000)
+	lines, err := pullImage(stdio{nil, io.Discard, &errs}, client, images[0], &left)
+	if err != nil || len(lines) != 2 || string(lines[0]) != `{"short":1}` || left < 0 || strings.Count(errs.String(), "left out") != 2 {
+		t.Errorf("found %q, %v, %d left: %s", lines, err, left, &errs)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -126,5 +128,31 @@ func TestReferrersOnPages(t *testing.T) {
 		if found := len(attached); (name == "another path" || name == "without end") != (err != nil) || (err == nil && found != 3) {
 			t.Errorf("%s: found %d, %v", name, found, err)
 		}
+	}
+}
+
+// TestTypeWithParameters: a type that a registry says with a parameter is the same type.
+func TestTypeWithParameters(t *testing.T) {
+	good := newRegistry(t, true)
+	pushIndex(t, good+"/app:v1")
+	u, err := url.Parse("http://" + good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if strings.Contains(r.Request.URL.Path, "/referrers/") {
+			r.Header.Set("Content-Type", r.Header.Get("Content-Type")+"; charset=utf-8")
+		}
+		return nil
+	}
+	host := serve(t, proxy)
+	c := oci.NewClient(t.Context())
+	index := resolve(t, c, "oci://"+host+"/app:v1", "")[0]
+	if _, err := c.Push(index, []byte(`{"a":1}`), "https://example.com/p"); err != nil || c.Fallback() {
+		t.Errorf("found %v; fallback %v", err, c.Fallback())
+	}
+	if attached, err := c.List(index); err != nil || len(attached) != 1 {
+		t.Errorf("found %v, %v", attached, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,6 +118,10 @@ func (t noteReferrers) RoundTrip(r *http.Request) (*http.Response, error) {
 		case http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable:
 			t.missing.Store(true)
 		case http.StatusOK:
+			// With a parameter, the library would take it for another type, and read a tag.
+			if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil {
+				response.Header.Set("Content-Type", kind)
+			}
 			if response.Header.Get("Content-Type") != string(types.OCIImageIndex) {
 				t.missing.Store(true)
 			} else if nextLink(response.Header) != "" {

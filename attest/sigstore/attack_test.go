@@ -104,3 +104,22 @@ func TestNoDebugOutput(t *testing.T) {
 		t.Errorf("found %v and on stderr %q", err, text)
 	}
 }
+
+// TestServiceNamedTwice: what could not verify, because one service counts once, is
+// refused before anything is public.
+func TestServiceNamedTwice(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(server.Close)
+	for _, s := range []Services{
+		{Timestamps: []string{server.URL + "/ts", server.URL + "/ts"}},
+		{Logs: []Log{{server.URL, 1}, {server.URL + "/", 0}}},
+	} {
+		if _, err := NewNotary(t.Context(), s, &Root{}, 0); err == nil || !strings.Contains(err.Error(), "named twice") || asked > 0 {
+			t.Errorf("asked %d times, found %v", asked, err)
+		}
+	}
+	if _, err := NewNotary(t.Context(), Services{Timestamps: []string{server.URL + "/a", server.URL + "/b"}, Logs: []Log{{server.URL, 1}}}, &Root{}, 0); err != nil {
+		t.Error(err)
+	}
+}

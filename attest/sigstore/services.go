@@ -40,15 +40,25 @@ func (s Services) check() error {
 			return fmt.Errorf("certificate authority: %w", err)
 		}
 	}
+	// A service counts once: what one said twice would not verify, after it was public.
+	times, logs := map[string]bool{}, map[string]bool{}
 	for _, u := range s.Timestamps {
 		if err := checkURL(u, false); err != nil {
 			return fmt.Errorf("timestamp authority: %w", err)
 		}
+		if times[trimSlash(u)] {
+			return fmt.Errorf("timestamp authority: %s is named twice", clip(u))
+		}
+		times[trimSlash(u)] = true
 	}
 	for _, l := range s.Logs {
 		if err := checkURL(l.URL, false); err != nil {
 			return fmt.Errorf("log: %w", err)
 		}
+		if logs[trimSlash(l.URL)] {
+			return fmt.Errorf("log: %s is named twice", clip(l.URL))
+		}
+		logs[trimSlash(l.URL)] = true
 	}
 	return nil
 }

@@ -14,17 +14,17 @@ func (o outcome) printMarkdown(io stdio) error {
 	var b strings.Builder
 	b.WriteString("| artifact | verdict | why |\n|---|---|---|\n")
 	for _, d := range o.decisions {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(d.artifact), o.verdictOf(d), strings.Join(whyOf(d), "<br>"))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(d.artifact), o.verdictOf(d), strings.Join(whyOf(d), "<br>"))
 	}
 	for _, d := range o.decisions {
 		if d.err == nil {
 			r := d.report
-			fmt.Fprintf(&b, "\n%s: policy %s (%s), at %s\n", cell(d.artifact), cell(o.policy), r.Policy.Digest, r.Clock.Format(time.RFC3339))
+			fmt.Fprintf(&b, "\n%s: policy %s (%s), at %s\n", markdownCell(d.artifact), markdownCell(o.policy), r.Policy.Digest, r.Clock.Format(time.RFC3339))
 			for _, root := range r.Roots {
-				fmt.Fprintf(&b, "- trust root %s\n", cell(describeRoot(root, r.Clock)))
+				fmt.Fprintf(&b, "- trust root %s\n", markdownCell(describeRoot(root, r.Clock)))
 			}
 			for _, n := range r.NotChecked {
-				fmt.Fprintf(&b, "- not checked: %s\n", cell(n))
+				fmt.Fprintf(&b, "- not checked: %s\n", markdownCell(n))
 			}
 		}
 	}
@@ -45,14 +45,14 @@ func (o outcome) verdictOf(d decision) string {
 // whyOf lists reasons of a denial, or what an allowance rests on.
 func whyOf(d decision) []string {
 	if d.err != nil {
-		return []string{cell(d.err.Error())}
+		return []string{markdownCell(d.err.Error())}
 	}
 	var why []string
 	reason := func(name string, f verify.Finding) {
 		if name != "" {
-			name = cell(name) + ": "
+			name = markdownCell(name) + ": "
 		}
-		why = append(why, fmt.Sprintf("%s`%s` expected %s, found %s. %s", name, f.Code, cell(f.Expected), cell(f.Found), cell(remedyFor(f, d.artifact))))
+		why = append(why, fmt.Sprintf("%s`%s` expected %s, found %s. %s", name, f.Code, markdownCell(f.Expected), markdownCell(f.Found), markdownCell(remedyFor(f, d.artifact))))
 	}
 	for _, f := range d.report.Denials {
 		reason("", f)
@@ -63,21 +63,21 @@ func whyOf(d decision) []string {
 				reason(q.Name, f)
 				continue
 			}
-			why = append(why, fmt.Sprintf("%s: `%s` set aside by %s: %s", cell(q.Name), f.Code, cell(f.WaivedBy), cell(f.Found)))
+			why = append(why, fmt.Sprintf("%s: `%s` set aside by %s: %s", markdownCell(q.Name), f.Code, markdownCell(f.WaivedBy), markdownCell(f.Found)))
 		}
 		for _, s := range q.RestsOn {
-			why = append(why, fmt.Sprintf("%s: met by %s", cell(q.Name), cell(describeStatement(s))))
+			why = append(why, fmt.Sprintf("%s: met by %s", markdownCell(q.Name), markdownCell(describeStatement(s))))
 		}
 	}
 	for _, f := range d.report.Unusable {
-		why = append(why, fmt.Sprintf("not used: %s `%s`", cell(f.Source), f.Code))
+		why = append(why, fmt.Sprintf("not used: %s `%s`", markdownCell(f.Source), f.Code))
 	}
 	return why
 }
 
-// cell shows text from outside in a table's cell as it is, whatever it holds:
+// markdownCell shows text from outside in a table's cell as it is, whatever it holds:
 // no markup, no link, no mention, no end of the cell.
-func cell(text string) string {
+func markdownCell(text string) string {
 	text = printable(strings.Join(strings.Fields(text), " "))
 	var b strings.Builder
 	for _, r := range text {

@@ -187,16 +187,20 @@ func readBuildV02(predicate []byte) (build, error) {
 	return b, nil
 }
 
-// splitSource splits git+REPOSITORY@REF.
+// splitSource splits git+REPOSITORY@REF. An @ before the path is a user's.
 func splitSource(uri string) (repository, ref string) {
 	uri = strings.TrimPrefix(uri, "git+")
-	host := strings.Index(uri, "://")
-	path := strings.IndexByte(uri[max(host+3, 0):], '/')
-	if at := strings.IndexByte(uri[max(host+3, 0)+max(path, 0):], '@'); at >= 0 { // after user@host
-		at += max(host+3, 0) + max(path, 0)
-		return uri[:at], uri[at+1:]
+	_, rest, ok := strings.Cut(uri, "://")
+	if !ok {
+		rest = uri
 	}
-	return uri, ""
+	slash := strings.IndexByte(rest, '/')
+	at := strings.IndexByte(rest[max(slash, 0):], '@')
+	if slash < 0 || at < 0 {
+		return uri, ""
+	}
+	end := len(uri) - len(rest) + slash + at
+	return uri[:end], uri[end+1:]
 }
 
 func isEmptyJSON(v jsontext.Value) bool {

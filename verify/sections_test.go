@@ -445,3 +445,48 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("without answers: %v, %v", r.Verdict, err)
 	}
 }
+
+// FuzzPredicates: whatever a signer says in a predicate of any kind, there is a
+// decision, and what cannot be read never allows.
+func FuzzPredicates(f *testing.F) {
+	s := newStage(f, "alice", "bob")
+	types := []string{attest.TypeProvenance, attest.TypeProvenanceV02, attest.TypeCycloneDX, attest.TypeVulns, attest.TypeVSA, attest.TypeOpenVEX, predicateType}
+	g := s.gate(aliceAndBob + `requirements:
+  built: {type: [` + attest.TypeProvenance + `, ` + attest.TypeProvenanceV02 + `], signed-by: alice, provenance: {source: https://s.example, min-level: 2}}
+  sbom: {type: ` + attest.TypeCycloneDX + `, signed-by: alice, sbom: {about-artifact: true, hashes: required, deny: ["pkg:npm/x@1.0.0"], licenses: {allow: [MIT]}}}
+  scan: {type: ` + attest.TypeVulns + `, signed-by: alice, max-age: 24h, vulns: {max-severity: low, vex-signers: [alice]}}
+  vsa: {type: ` + attest.TypeVSA + `, signed-by: alice, max-age: 24h, vsa: {verifier: https://v.example, levels: [SLSA_BUILD_LEVEL_3]}}
+  npm: {type: ` + attest.TypeVSA + `, signed-by: bob, npm: {sbom: sbom, verifier: https://v.example}}
+  rule: {type: https://example.com/p, signed-by: alice, rules: [{cel: 'predicate.a == 12345 && predicate.b.exists(x, x == "deep")', message: m}]}
+`)
+	for i, seed := range []string{
+		`{"buildDefinition":{"buildType":"t","externalParameters":{"workflow":{"repository":"r"}}},"runDetails":{"builder":{"id":"b"}}}`,
+		`{"builder":{"id":"b"},"buildType":"t","invocation":{"configSource":{"uri":"git+https://s.example@r"},"parameters":[]}}`,
+		`{"components":[{"name":"x","purl":"pkg:npm/x@1.0.0","licenses":[{"expression":"MIT"}]}],"metadata":{"component":{"hashes":[{"alg":"SHA-256","content":"00"}]}}}`,
+		`{"scanner":{"uri":"u","result":[{"id":"a","severity":[{"method":"m","score":"CVSS:3.1/AV:N"}]}]},"metadata":{"scanFinishedOn":"2026-11-22T11:00:00Z"}}`,
+		`{"verifier":{"id":"https://v.example"},"timeVerified":"2026-11-22T11:00:00Z","resourceUri":"pkg:a/b","verificationResult":"PASSED","verifiedLevels":["SLSA_BUILD_LEVEL_2"],"dependencyLevels":{"SLSA_BUILD_LEVEL_0":1}}`,
+		`{"statements":[{"vulnerability":{"name":"a"},"status":"fixed","products":[{"@id":"pkg:npm/x","subcomponents":[{"@id":"y"}]}]}]}`,
+		`{"a":1e400,"b":[1,2.5,null,true,"x"]}`,
+	} {
+		f.Add(uint8(i), "pkg:npm/x@1.0.0", seed)
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, as, predicate string) {
+		payload := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":%q,"digest":{"sha256":%q}}],"predicateType":%q,"predicate":%s}`,
+			"app", s.subject.Digest["sha256"], types[int(kind)%len(types)], predicate)
+		if _, err := attest.ParseStatement([]byte(payload)); err != nil {
+			return
+		}
+		a := s.artifact
+		if name, err := verify.ParseName(as); err == nil {
+			a.As = name
+		}
+		line := s.signers["alice"].sign(t, []byte(payload))
+		r, err := g.Decide(context.Background(), a, []verify.Attestation{{Source: "x", JSON: line}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict.Deploys() {
+			t.Error("one statement met five requirements")
+		}
+	})
+}

@@ -94,6 +94,16 @@ func (e *entity) checkEntries() error {
 	return nil
 }
 
+// checkBodies refuses log entries whose body is another than what was logged.
+func (e *entity) checkBodies() error {
+	for _, entry := range e.entries {
+		if err := checkBody(entry); err != nil {
+			return &verify.Refusal{Code: verify.CodeLogInvalid, Expected: "a log entry whose body is in the log", Found: reason(err)}
+		}
+	}
+	return nil
+}
+
 func (e *entity) HasInclusionPromise() bool                            { return e.promise }
 func (e *entity) HasInclusionProof() bool                              { return e.proof }
 func (e *entity) TlogEntries() ([]*tlog.Entry, error)                  { return e.entries, nil }

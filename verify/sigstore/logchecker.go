@@ -131,6 +131,9 @@ func (c *LogChecker) verify(e *entity, entries int, artifact sgverify.ArtifactPo
 	if err != nil {
 		return verify.Signature{}, err
 	}
+	if err := e.checkBodies(); err != nil {
+		return verify.Signature{}, err
+	}
 	verifier, err := sgverify.NewVerifier(c.material, options...)
 	if err != nil {
 		return verify.Signature{}, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a log's promise or a signed timestamp", Found: "neither"}

@@ -183,6 +183,9 @@ func addWitnesses(s *verify.Signature, e *entity, material root.TrustedMaterial)
 	for _, t := range stamps {
 		s.Times = append(s.Times, verify.SignedTime{Kind: "timestamp-authority", Time: t.Time.UTC()})
 	}
+	if err := e.checkBodies(); err != nil {
+		return err
+	}
 	if len(e.entries) > 0 {
 		promised, err := sgverify.VerifyTlogEntry(e, material, len(e.entries), true)
 		if err != nil {

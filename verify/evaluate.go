@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -92,6 +93,19 @@ type judged struct {
 	level    int // SLSA build level, of a provenance
 }
 
+// weakness orders statements that may all do: first those that name the artifact,
+// then those that need no waiver.
+func (j judged) weakness() int {
+	weakness := 0
+	if !j.bound {
+		weakness += 2
+	}
+	if len(j.waived) > 0 {
+		weakness++
+	}
+	return weakness
+}
+
 // evaluate finds the statements that meet a requirement.
 func (e *evaluation) evaluate(req Requirement, o *outcome) {
 	var others []candidate // of the right type, by signers who do not count here
@@ -109,6 +123,8 @@ func (e *evaluation) evaluate(req Requirement, o *outcome) {
 			all = append(all, j)
 		}
 	}
+	// What names the artifact and needs no waiver is the better to rest on.
+	slices.SortStableFunc(all, func(a, b judged) int { return cmp.Compare(a.weakness(), b.weakness()) })
 	counted := e.counted(req, all)
 	names := distinctSigners(counted)
 	if req.SignedBy.Agree {

@@ -99,6 +99,10 @@ func (g Gate) Decide(ctx context.Context, artifact Artifact, attestations []Atte
 	report.Waivers = e.waivers.report()
 	// A link of a layout is no statement, and was of use.
 	report.Unusable = slices.DeleteFunc(report.Unusable, func(f Finding) bool { return slices.Contains(e.links, f.Source) })
+	if g.Policy.DenyUnusable && len(report.Unusable) > 0 {
+		r := &Refusal{Code: CodeUnusableDenied, Expected: "no unusable attestation", Found: fmt.Sprint(len(report.Unusable))}
+		report.Denials = append(report.Denials, r.finding(""))
+	}
 	g.denyUnbound(&report, artifact, len(reqs) > 0 && met == len(reqs))
 	if len(reqs) > 0 && met == len(reqs) && len(report.Denials) == 0 {
 		report.Verdict = Allowed
@@ -211,9 +215,6 @@ func (g Gate) denials(report *Report, artifact Artifact, attestations int) {
 	}
 	if attestations == 0 && !onlyLayouts(reqs) {
 		deny(&Refusal{Code: CodeNoAttestations, Expected: "at least one attestation about the artifact", Found: "none"})
-	}
-	if g.Policy.DenyUnusable && len(report.Unusable) > 0 {
-		deny(&Refusal{Code: CodeUnusableDenied, Expected: "no unusable attestation", Found: fmt.Sprint(len(report.Unusable))})
 	}
 	if g.Policy.DenyUnnamed && artifact.As == "" {
 		deny(&Refusal{Code: CodeNameMissing, Expected: "a name (`unnamed: deny` in the policy)", Found: "no --as"})

@@ -321,6 +321,9 @@ func (p *policyParser) root(n *yaml.Node, what string) (RootRef, error) {
 		return RootRef{}, nil
 	}
 	file, digest, err := p.pinnedFile(n, what)
+	if err == nil && file == PublicGoodName {
+		return RootRef{}, p.errorf(n, "%s: file: %q would be taken for Sigstore's public-good instance in reports; give the file another name", what, file)
+	}
 	return RootRef{File: file, SHA256: digest}, err
 }
 

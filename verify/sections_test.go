@@ -141,6 +141,7 @@ func TestIdentityErrors(t *testing.T) {
 		github + shop + ", repository: {}":                                                                                                   "expected uri, id or both",
 		github + shop + repository + ", signed-times: 0":                                                                                     "at least one time must be signed",
 		github + shop + repository + ", log-entries: 9":                                                                                      "whole number from 0 to 8",
+		github + shop + repository + ", root: {file: public-good, sha256: " + strings.Repeat("0", 64) + "}":                                  "another name",
 		github + shop + repository + ", root: mine":                                                                                          "expected public-good",
 		github + shop + repository + ", root: {file: r.json}":                                                                                "sha256: missing",
 		github + shop + repository + ", root: {file: r.json, sha256: ABC}":                                                                   "64 lower-case",

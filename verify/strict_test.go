@@ -77,6 +77,28 @@ func TestSignerCountsOnce(t *testing.T) {
 	s.expect(aliceAndBob+both, "allowed", first, second, s.says("bob", predicateType, `{}`))
 }
 
+// TestBestStatement: of several that would do, the decision rests on the one that
+// names the artifact and needs no waiver.
+func TestBestStatement(t *testing.T) {
+	s := newStage(t, "alice")
+	sbom := func(purl, component string) []byte {
+		return s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","metadata":{"component":{"type":"application","name":"x"`+purl+`}},"components":[`+component+`]}`)
+	}
+	named := s.artifact
+	named.As = "pkg:generic/acme/shop@2.1.0"
+	mine := `,"purl":"pkg:generic/acme/shop@2.1.0"`
+	denied := `{"type":"library","name":"left-pad","purl":"pkg:npm/left-pad@1.3.0"}`
+	policy := aliceAlone + "requirements:\n  it:\n    type: " + attest.TypeCycloneDX + "\n    signed-by: alice\n    sbom: {deny: ['pkg:npm/left-pad@1.3.0']}\n" +
+		"waivers:\n  - {code: COMPONENT_DENIED, subject: 'pkg:npm/left-pad@1.3.0', owner: o, reason: r, expires: 2026-12-01}\n"
+	s.expectOf(s.gate(policy), named, "allowed with waivers", sbom(mine, denied))
+	s.expectOf(s.gate(policy), named, "allowed", sbom(mine, denied), sbom(mine, ""))
+	plain := s.says("alice", predicateType, `{}`)
+	release := s.says("alice", "https://in-toto.io/attestation/release/v0.1", `{"purl":"pkg:generic/acme/shop@2.1.0"}`)
+	either := aliceAlone + "requirements:\n  it: {type: [" + predicateType + ", https://in-toto.io/attestation/release/v0.1], signed-by: alice}\n"
+	s.expectOf(s.gate(either), named, "allowed", plain, release)
+	s.expectOf(s.gate(either), named, "NAME_UNBOUND", plain)
+}
+
 func TestDirectory(t *testing.T) {
 	s := newStage(t, "alice")
 	file := func(name, content string) attest.Subject {

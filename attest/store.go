@@ -67,7 +67,8 @@ func Lock(ctx context.Context, path string) (*Locked, error) {
 func realPath(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(path); err == nil {
+		// A file that somebody made in between is no link, and is there.
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 			return "", fmt.Errorf("writing %q: expected a file or nothing there, found a link to nothing", path)
 		}
 		return path, nil // taking the lock beside it says what else is wrong

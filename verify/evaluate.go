@@ -179,13 +179,23 @@ func (e *evaluation) mustHold(req Requirement, j judged, all []judged) bool {
 	if req.Holds == HoldsAll {
 		return true
 	}
-	mine := j.statement.Signature().Time()
+	mine := j.made()
 	if mine.IsZero() {
 		return false
 	}
 	return !slices.ContainsFunc(all, func(other judged) bool {
-		return other.signer.Name == j.signer.Name && other.statement.Signature().Time().After(mine)
+		return other.signer.Name == j.signer.Name && other.made().After(mine)
 	})
+}
+
+// made is when a statement was made: the older of the signed time and the one that it
+// claims; zero without a signed time.
+func (c candidate) made() time.Time {
+	claimed, err := claimedTime(c.statement.statement)
+	if err == nil && !c.signed.IsZero() && !claimed.IsZero() && claimed.Before(c.signed) {
+		return claimed
+	}
+	return c.signed
 }
 
 func distinctSigners(list []judged) []string {
@@ -262,7 +272,7 @@ func (e *evaluation) admitAge(req Requirement, c candidate) []*Refusal {
 	if err != nil {
 		return []*Refusal{{Code: CodePredicateMalformed, Expected: "a time in the predicate", Found: err.Error()}}
 	}
-	oldest := c.statement.Signature().Time()
+	oldest := c.signed
 	if oldest.IsZero() || (!claimed.IsZero() && claimed.Before(oldest)) {
 		oldest = claimed
 	}

@@ -55,6 +55,9 @@ type candidate struct {
 	statement VerifiedStatement
 	signer    Signer
 	bound     bool // it names the artifact, and rightly
+	// signed is the oldest trusted time of any signature of this signer over the same
+	// payload: whoever has a key's bundle can have an authority put a new time to it.
+	signed time.Time
 }
 
 func (c candidate) predicateType() string { return c.statement.statement.PredicateType }
@@ -165,7 +168,30 @@ func (g Gate) admitAll(ctx context.Context, report *Report, artifact Artifact, a
 		candidates = append(candidates, c)
 		report.Found = append(report.Found, c.info())
 	}
+	backdate(candidates)
 	return candidates, nil
+}
+
+// backdate gives every statement the oldest time at which its signer is known to have
+// signed it.
+func backdate(candidates []candidate) {
+	type statement struct {
+		signer  string
+		payload [sha256.Size]byte
+	}
+	oldest := map[statement]time.Time{}
+	for i, c := range candidates {
+		candidates[i].signed = c.statement.Signature().Time()
+		key := statement{c.signer.Name, c.statement.payload}
+		if t := candidates[i].signed; !t.IsZero() && (oldest[key].IsZero() || t.Before(oldest[key])) {
+			oldest[key] = t
+		}
+	}
+	for i, c := range candidates {
+		if !c.signed.IsZero() {
+			candidates[i].signed = oldest[statement{c.signer.Name, c.statement.payload}]
+		}
+	}
 }
 
 // admit judges who signed a verified statement, when, and what it calls the

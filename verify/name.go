@@ -82,7 +82,18 @@ func (r ArtifactRule) appliesTo(a Artifact) bool {
 	if alg, value, _ := strings.Cut(r.Name, ":"); artifactDigest().MatchString(r.Name) {
 		return a.Digests[alg] == value
 	}
-	return a.As != "" && sameName(r.Name, a.As)
+	return a.As != "" && (sameName(r.Name, a.As) || sameName(r.Name, withoutSubpath(a.As)))
+}
+
+// withoutSubpath drops a purl's subpath: a rule about a package is one about all of it,
+// else a name with a subpath would fall to the rule for anything.
+func withoutSubpath(name string) string {
+	p, err := packageurl.FromString(name)
+	if err != nil {
+		return name
+	}
+	p.Subpath = ""
+	return p.ToString()
 }
 
 func (r ArtifactRule) checkMinVersion() error {

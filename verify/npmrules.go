@@ -24,7 +24,8 @@ type PackageChecker interface {
 	CheckPackage(ctx context.Context, name, version, sha512 string) error
 }
 
-// npmPackages lists the npm packages of a CycloneDX statement, each purl once.
+// npmPackages lists the npm packages of a CycloneDX statement, each purl and digest
+// once.
 func npmPackages(s attest.Statement) ([]NPMPackage, error) {
 	if s.PredicateType != attest.TypeCycloneDX {
 		return nil, fmt.Errorf("expected %s, found %s", attest.TypeCycloneDX, s.PredicateType)
@@ -36,11 +37,16 @@ func npmPackages(s attest.Statement) ([]NPMPackage, error) {
 	var packages []NPMPackage
 	seen := map[string]bool{}
 	for _, c := range d.all() {
-		p, err := packageurl.FromString(c.Purl)
-		if err != nil || p.Type != packageurl.TypeNPM || seen[c.Purl] {
+		if c.Purl == "" {
 			continue
 		}
-		seen[c.Purl] = true
+		p, err := packageurl.FromString(c.Purl)
+		if err != nil {
+			return nil, fmt.Errorf("component %.200q: %w", c.Purl, err)
+		}
+		if p.Type != packageurl.TypeNPM {
+			continue
+		}
 		one := NPMPackage{Purl: c.Purl, Name: strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")}
 		for _, r := range c.References {
 			for _, h := range r.Hashes {
@@ -49,7 +55,11 @@ func npmPackages(s attest.Statement) ([]NPMPackage, error) {
 				}
 			}
 		}
-		packages = append(packages, one)
+		// One purl with two digests are two packages, of which both must be proven.
+		if key := one.Purl + " " + one.SHA512; !seen[key] {
+			seen[key] = true
+			packages = append(packages, one)
+		}
 	}
 	return packages, nil
 }

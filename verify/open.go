@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,6 +112,7 @@ type VerifiedStatement struct {
 	statement attest.Statement
 	subject   attest.Subject // the one that is the artifact
 	signature Signature
+	payload   [sha256.Size]byte // digest of what was signed
 	verified  bool
 }
 
@@ -157,7 +159,7 @@ func Open(ctx context.Context, checker Checker, raw []byte, artifact Artifact) (
 	if err != nil {
 		return VerifiedStatement{}, err
 	}
-	return VerifiedStatement{statement: statement, subject: subject, signature: signature, verified: true}, nil
+	return VerifiedStatement{statement: statement, subject: subject, signature: signature, payload: sha256.Sum256(parsed.Envelope.Payload), verified: true}, nil
 }
 
 func refusal(err error) error {
@@ -174,7 +176,7 @@ func refusal(err error) error {
 // right sha256 beside a wrong sha512 is refused.
 func (a Artifact) match(ctx context.Context, subjects []attest.Subject) (attest.Subject, error) {
 	if len(a.Files) > 0 {
-		return attest.Subject{Name: a.Name}, a.matchFiles(subjects)
+		return attest.Subject{}, a.matchFiles(subjects) // no one subject is the directory
 	}
 	for _, subject := range subjects {
 		if !agree(a.Digests, subject.Digest) {

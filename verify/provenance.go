@@ -65,7 +65,8 @@ func (p *policyParser) provenance(n *yaml.Node, what string, r *Requirement) err
 type build struct {
 	builder, buildType  string
 	source, ref, commit string
-	parameters          map[string]jsontext.Value // external, without those whose meaning is known
+	parameters          map[string]jsontext.Value // external
+	unknown             map[string]jsontext.Value // those of them whose meaning is not known
 }
 
 // knownParameters are the external parameters of a build type that say which
@@ -119,40 +120,48 @@ func readBuild(s attest.Statement) (build, error) {
 	return b, nil
 }
 
-// readSource takes the parameters that are known from those that are not. A
-// parameter that is known by name and has another form stays with the unknown.
+// readSource takes the parameters that say what is built from those that nobody
+// knows. A parameter that has another form, or that contradicts one before it, stays
+// with the unknown.
 func (b *build) readSource() {
-	unknown := maps.Clone(b.parameters)
+	b.unknown = maps.Clone(b.parameters)
 	for _, name := range knownParameters[b.buildType] {
-		value := b.parameters[name]
-		var workflow struct {
-			Repository string `json:"repository"`
-			Ref        string `json:"ref"`
-			Path       string `json:"path"`
-		}
-		var text string
-		switch {
-		case value == nil:
-		case name == "workflow" && jsonv2.Unmarshal(value, &workflow, jsonv2.RejectUnknownMembers(true)) == nil:
-			b.source, b.ref = cmp.Or(b.source, workflow.Repository), cmp.Or(b.ref, workflow.Ref)
-			delete(unknown, name)
-		case jsonv2.Unmarshal(value, &text) == nil:
-			if name == "source" {
-				source, ref := splitSource(text)
-				b.source, b.ref = source, cmp.Or(b.ref, ref)
-			}
-			if name == "ref" {
-				b.ref = text
-			}
-			delete(unknown, name)
-		case value.Kind() == '{' && (name == "sourceToBuild" || name == "buildConfigSource"):
-			if jsonv2.Unmarshal(value, &workflow) == nil && name == "sourceToBuild" {
-				b.source, b.ref = workflow.Repository, workflow.Ref
-			}
-			delete(unknown, name)
+		if value := b.parameters[name]; value != nil && b.readParameter(name, value) {
+			delete(b.unknown, name)
 		}
 	}
-	b.parameters = unknown
+}
+
+// readParameter tells whether a parameter says no more than source, ref and the file
+// in it that describes the build.
+func (b *build) readParameter(name string, value jsontext.Value) bool {
+	var object struct {
+		Repository string `json:"repository"`
+		Ref        string `json:"ref"`
+		Path       string `json:"path"`
+	}
+	var text string
+	switch {
+	case value.Kind() == '{':
+		return jsonv2.Unmarshal(value, &object, jsonv2.RejectUnknownMembers(true)) == nil && b.isFrom(object.Repository, object.Ref)
+	case jsonv2.Unmarshal(value, &text) != nil:
+		return false
+	case name == "source":
+		return b.isFrom(splitSource(text))
+	case name == "ref":
+		return b.isFrom(b.source, text)
+	}
+	// A file of the source; GitLab also takes FILE@PROJECT and addresses.
+	return name == "config" && !strings.ContainsAny(text, "@:")
+}
+
+// isFrom notes source and ref, and tells whether they agree with what is known.
+func (b *build) isFrom(source, ref string) bool {
+	if (b.source != "" && source != "" && b.source != source) || (b.ref != "" && ref != "" && b.ref != ref) {
+		return false
+	}
+	b.source, b.ref = cmp.Or(b.source, source), cmp.Or(b.ref, ref)
+	return true
 }
 
 func readBuildV02(predicate []byte) (build, error) {
@@ -180,8 +189,8 @@ func readBuildV02(predicate []byte) (build, error) {
 	b.source, b.ref = splitSource(source.URI)
 	b.commit = cmp.Or(source.Digest["gitCommit"], source.Digest["sha1"])
 	if v := p.Invocation.Parameters; !isEmptyJSON(v) {
-		if jsonv2.Unmarshal(v, &b.parameters) != nil {
-			b.parameters = map[string]jsontext.Value{"parameters": v}
+		if jsonv2.Unmarshal(v, &b.unknown) != nil {
+			b.unknown = map[string]jsontext.Value{"parameters": v}
 		}
 	}
 	return b, nil
@@ -245,16 +254,19 @@ func (rules *ProvenanceRules) judge(e *evaluation, c candidate, j *judged) (refu
 			}
 		}
 		differ(CodeSourceDiffers, "source in the certificate", rules.Source, cert.Repository)
+		if rules.Ref != "" && !matchPattern(rules.Ref, cert.Ref) {
+			refusals = append(refusals, &Refusal{Code: CodeRefDiffers, Expected: "ref " + rules.Ref + " in the certificate", Found: cmp.Or(cert.Ref, "none")})
+		}
 	}
 	level := e.gate.Policy.level(c.signer.Name, b.builder)
 	if j.level = level; level < rules.MinLevel {
 		refusals = append(refusals, &Refusal{Code: CodeLevelTooLow, Expected: fmt.Sprintf("SLSA build level %d", rules.MinLevel),
 			Found: fmt.Sprintf("level %d, which is what the policy's `levels` give signer %q with builder %s", level, c.signer.Name, b.builder)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(b.parameters)) {
-		if !isEmptyJSON(b.parameters[name]) && !slices.Contains(rules.Parameters, name) {
+	for _, name := range slices.Sorted(maps.Keys(b.unknown)) {
+		if !isEmptyJSON(b.unknown[name]) && !slices.Contains(rules.Parameters, name) {
 			refusals = append(refusals, &Refusal{Code: CodeParameterUnknown, Expected: "no external parameter but those that the policy names for build type " + b.buildType,
-				Found: fmt.Sprintf("%q: %.200s", name, b.parameters[name])})
+				Found: fmt.Sprintf("%q: %.200s", name, b.unknown[name])})
 		}
 	}
 	return refusals

@@ -255,6 +255,11 @@ func (rules *SBOMRules) judge(e *evaluation, c candidate, j *judged) (refusals [
 			refusals = append(refusals, r)
 		}
 	}
+	if main := d.Metadata.Component; rules.Deny != nil && main.Purl != "" {
+		rules.judgeDenied(main, func(code Code, expected, found string) {
+			refusals = append(refusals, &Refusal{Code: code, Subject: main.Purl, Expected: expected, Found: found})
+		})
+	}
 	for _, component := range d.all() {
 		refusals = append(refusals, rules.judgeComponent(component)...)
 	}
@@ -289,8 +294,11 @@ func (d *document) aboutArtifact(a Artifact, c candidate) *Refusal {
 	switch {
 	case other != "":
 		return &Refusal{Code: CodeSBOMNotAbout, Expected: expected, Found: other}
-	case same > 0 || c.bound:
+	case same > 0:
 		return nil
+	}
+	if names, err := sbomNames(c.statement.statement.Predicate, a); a.As != "" && err == nil && len(names) > 0 {
+		return nil // and bind has compared them
 	}
 	return &Refusal{Code: CodeSBOMNotAbout, Expected: expected + ", or named as --as says", Found: cmp.Or(main.name(), "no main component") + " without one"}
 }

@@ -97,11 +97,15 @@ func FromPath(path string) ([]Attestation, error) {
 type sourceReader struct {
 	all  []Attestation
 	left int64 // bytes that may still be read
+	// share is how many attestations one file may hold, so that a file of junk leaves
+	// room for the others.
+	share int
 }
 
 // named reads a file that somebody relies on: one that cannot be read is an
 // error.
 func (r *sourceReader) named(file string) error {
+	r.share = maxInFile
 	if err := r.read(file); err != nil {
 		return &SourceError{Path: file, Err: attest.WithoutPath(err)}
 	}
@@ -111,6 +115,7 @@ func (r *sourceReader) named(file string) error {
 // found reads files that a search came across.
 func (r *sourceReader) found(files []string) {
 	slices.Sort(files)
+	r.share = max(1, (maxAttestations-len(r.all))/max(1, 2*len(files)))
 	for _, file := range files {
 		if err := r.read(file); err != nil {
 			r.all = append(r.all, Attestation{Source: file, Problem: attest.WithoutPath(err).Error()})
@@ -134,7 +139,7 @@ func (r *sourceReader) read(file string) error {
 	}
 	r.left -= int64(len(data))
 	here := split(file, data)
-	if most := min(maxInFile, maxAttestations-len(r.all)); len(here) > most {
+	if most := max(0, min(maxInFile, r.share, maxAttestations-len(r.all))); len(here) > most {
 		here = append(here[:most:most], Attestation{Source: file, Problem: fmt.Sprintf("more than the %d attestations that are read; the rest was left out", most)})
 	}
 	r.all = append(r.all, here...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,5 +89,35 @@ func TestNobodyBlocks(t *testing.T) {
 	// The same, named by the operator, is an error and no decision.
 	if _, err := verify.FromPath(filepath.Join(dir, "app.c.sigstore.json")); err == nil {
 		t.Error("a pipe, named: accepted")
+	}
+}
+
+// TestJunkLeavesRoom: files of junk, however many lines they have, neither crash the
+// search nor keep it from the good ones after them.
+func TestJunkLeavesRoom(t *testing.T) {
+	dir := t.TempDir()
+	junk := []byte(strings.Repeat("{}\n", 1024))
+	for i := range 6 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("app.%d.sigstore.json", i)), junk, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "app.zz.sigstore.json"), []byte(`{"good":1}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := verify.Beside(filepath.Join(dir, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := verify.FromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, found := range map[string][]verify.Attestation{"beside": beside, "folder": folder} {
+		good := slices.ContainsFunc(found, func(a verify.Attestation) bool { return string(a.JSON) == `{"good":1}` })
+		told := slices.ContainsFunc(found, func(a verify.Attestation) bool { return strings.Contains(a.Problem, "left out") })
+		if !good || !told || len(found) > 5000 {
+			t.Errorf("%s: %d found, the good one %v, what was left out told %v", what, len(found), good, told)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (e *evaluation) readVEX(signers []string) (book vexBook, notes []string) {
 func (b vexBook) clears(v vulnerability) string {
 	by := ""
 	for _, s := range b {
-		about := len(s.products) == 0 || slices.ContainsFunc(s.products, func(p string) bool { return sameName(p, v.pkg) })
+		about := len(s.products) == 0 || slices.ContainsFunc(s.products, func(p string) bool { return v.pkg != "" && sameName(p, v.pkg) })
 		if !slices.Contains(s.ids, v.id) || !about {
 			continue
 		}
@@ -67,10 +68,6 @@ func (b vexBook) clears(v vulnerability) string {
 
 // readOpenVEX reads an OpenVEX document (OpenVEX specification 0.2.0, "Statement").
 func readOpenVEX(predicate []byte, artifact Artifact) ([]vexStatement, error) {
-	type product struct {
-		ID     string            `json:"@id"`
-		Hashes map[string]string `json:"hashes"`
-	}
 	var p struct {
 		Statements []struct {
 			Vulnerability struct {
@@ -80,8 +77,8 @@ func readOpenVEX(predicate []byte, artifact Artifact) ([]vexStatement, error) {
 			} `json:"vulnerability"`
 			Status   string `json:"status"`
 			Products []struct {
-				product
-				Subcomponents []product `json:"subcomponents"`
+				vexProduct
+				Subcomponents []vexProduct `json:"subcomponents"`
 			} `json:"products"`
 		} `json:"statements"`
 	}
@@ -101,38 +98,62 @@ func readOpenVEX(predicate []byte, artifact Artifact) ([]vexStatement, error) {
 			continue
 		}
 		for _, product := range s.Products {
-			one := v
-			whole := isArtifact(product.ID, product.Hashes, artifact)
-			switch {
-			case len(product.Subcomponents) > 0 && whole:
-				for _, c := range product.Subcomponents {
-					one.products = append(one.products, c.ID)
-				}
-			case whole:
-			case len(product.Subcomponents) == 0:
-				one.products = []string{product.ID} // a component of the artifact
-			default:
-				continue // a component as it is used in another product
+			if one, ok := v.about(product.vexProduct, product.Subcomponents, artifact); ok {
+				all = append(all, one)
 			}
-			all = append(all, one)
 		}
 	}
 	return all, nil
 }
 
-// isArtifact tells whether a VEX product is the artifact: by a digest, or by the
-// name that it is deployed as.
-func isArtifact(id string, hashes map[string]string, artifact Artifact) bool {
-	same := false
-	for name, value := range hashes {
+// A vexProduct is a product or a component of one (OpenVEX 0.2.0, "Product").
+type vexProduct struct {
+	ID          string `json:"@id"`
+	Identifiers struct {
+		Purl string `json:"purl"`
+	} `json:"identifiers"`
+	Hashes map[string]string `json:"hashes"`
+}
+
+func (p vexProduct) name() string { return cmp.Or(p.Identifiers.Purl, p.ID) }
+
+// about says what of the artifact a statement about a product is about. Where that is
+// not certain, a statement clears nothing, and one that clears nothing holds for all.
+func (v vexStatement) about(product vexProduct, subcomponents []vexProduct, artifact Artifact) (vexStatement, bool) {
+	same, other := product.compare(artifact)
+	switch {
+	case other:
+		return v, false // another build
+	case same && len(subcomponents) == 0:
+		return v, true
+	case same:
+		for _, c := range subcomponents {
+			if c.name() != "" {
+				v.products = append(v.products, c.name())
+			}
+		}
+		return v, !v.clear || len(v.products) == len(subcomponents)
+	case len(subcomponents) > 0:
+		return v, false // a component as it is used in another product
+	case product.name() == "":
+		return v, !v.clear
+	}
+	v.products = []string{product.name()} // a component of the artifact
+	return v, true
+}
+
+// compare tells whether a product is the artifact, by a digest or by the name that it
+// is deployed as, or by a digest is not.
+func (p vexProduct) compare(artifact Artifact) (same, other bool) {
+	for name, value := range p.Hashes {
 		alg := strings.ReplaceAll(strings.ToLower(name), "-", "")
-		if has, ok := artifact.Digests[alg]; ok && has != strings.ToLower(value) {
-			return false
-		} else if ok {
+		if has, known := artifact.Digests[alg]; known && has == strings.ToLower(value) {
 			same = true
+		} else if known {
+			other = true
 		}
 	}
-	return same || (artifact.As != "" && id != "" && sameName(artifact.As, id))
+	return same || (artifact.As != "" && p.name() != "" && sameName(artifact.As, p.name())), other
 }
 
 // readCycloneDXVEX reads the vulnerabilities of a CycloneDX document

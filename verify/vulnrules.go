@@ -108,10 +108,15 @@ func readScan(predicate []byte) ([]vulnerability, error) {
 			}
 		}
 		var said []string
+		unreadable := false
 		for _, s := range r.Severity {
 			// Of what several sources say, the worst counts.
-			v.severity = max(v.severity, severityOf(s.Score))
+			one := severityOf(s.Score)
+			v.severity, unreadable = max(v.severity, one), unreadable || one == SeverityUnknown
 			said = append(said, strings.TrimSpace(s.Method+" "+s.Score))
+		}
+		if unreadable && v.severity < SeverityCritical {
+			v.severity = SeverityUnknown // what could not be read may be worse
 		}
 		v.said = strings.Join(said, ", ")
 		found = append(found, v)
@@ -134,8 +139,10 @@ func severityOf(score string) Severity {
 	case "CRITICAL":
 		return SeverityCritical
 	}
-	if number, err := strconv.ParseFloat(strings.TrimSpace(score), 64); err == nil {
-		return severityOfScore(number)
+	if plain := strings.TrimSpace(score); strings.Trim(plain, "0123456789.") == "" {
+		if number, err := strconv.ParseFloat(plain, 64); err == nil {
+			return severityOfScore(number)
+		}
 	}
 	number, err := scoreOfVector(strings.TrimSpace(score))
 	if err != nil {

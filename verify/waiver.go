@@ -63,12 +63,19 @@ func (w Waiver) covers(f Finding, artifact Artifact) bool {
 	return samePackage(w.Subject, f.Subject)
 }
 
-// samePackage compares type, namespace, name and version of two purls.
+// samePackage compares type, namespace, name and version of two purls, and the
+// qualifiers that the first has.
 func samePackage(a, b string) bool {
 	x, errX := packageurl.FromString(a)
 	y, errY := packageurl.FromString(b)
 	if errX != nil || errY != nil || x.Normalize() != nil || y.Normalize() != nil {
 		return false
+	}
+	has := y.Qualifiers.Map()
+	for key, value := range x.Qualifiers.Map() {
+		if has[key] != value {
+			return false
+		}
 	}
 	return x.Type == y.Type && x.Namespace == y.Namespace && x.Name == y.Name && x.Version == y.Version && x.Version != ""
 }

@@ -51,6 +51,11 @@ func openArtifacts(ctx context.Context, f *verifyFlags, arg string) []candidateA
 	}
 	one.path = arg
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
+		if f.copyTo != "" {
+			d := undecided(arg, errors.New("--copy-to goes with one file, found a directory"), "")
+			d.exit, one.decided = exitUsage, &d
+			return []candidateArtifact{one}
+		}
 		one.path = filepath.Clean(arg)
 		files, d := openDirectory(ctx, arg)
 		one.artifact.Files, one.decided = files, d

@@ -254,6 +254,14 @@ func (x *explainer) waivers() {
 	}
 }
 
+// byKeys tells whether a key may have signed, whose bundle can be given another time.
+func (x *explainer) byKeys(r Requirement) bool {
+	return slices.ContainsFunc(r.SignedBy.AnyOf, func(name string) bool {
+		s, _ := x.policy.signer(name)
+		return len(s.Keys) > 0
+	})
+}
+
 // withholding says which rules hold only if nobody withholds an attestation. All
 // that is demanded to be there cannot be defeated in this way: what is missing
 // denies.
@@ -267,6 +275,11 @@ func (x *explainer) withholding() {
 			found = append(found, fmt.Sprintf("%q: a statement that does not hold can be withheld", r.Name))
 		case r.Vulns != nil:
 			found = append(found, fmt.Sprintf("%q: a newer scan that found more can be withheld for %s", r.Name, age(r.MaxAge)))
+		}
+	}
+	for _, r := range x.policy.Requirements {
+		if r.MaxAge > 0 && x.byKeys(r) && !hasOwnTime(r.Types) {
+			found = append(found, fmt.Sprintf("%q: an old statement whose signed time was withheld can be given a new one by whoever has it, for its kind says no time of its own", r.Name))
 		}
 	}
 	x.line("What withholding an attestation can defeat")

@@ -375,6 +375,12 @@ func (e *evaluation) timeValue(s VerifiedStatement) map[string]any {
 	return v
 }
 
+// hasOwnTime tells whether statements of all these types claim a time.
+func hasOwnTime(types []string) bool {
+	own := []string{attest.TypeProvenance, attest.TypeProvenanceV02, attest.TypeVulns, attest.TypeVSA, attest.TypeCycloneDX, attest.TypeSPDX2, attest.TypeOpenVEX}
+	return !slices.ContainsFunc(types, func(t string) bool { return !slices.Contains(own, t) })
+}
+
 // claimedTime returns the time that a statement gives for what it is about; zero if
 // it gives none, or its type has no place for one.
 func claimedTime(s attest.Statement) (time.Time, error) {
@@ -411,7 +417,7 @@ func claimedTime(s attest.Statement) (time.Time, error) {
 		text = &p.CreationInfo.Created
 	case attest.TypeOpenVEX:
 		text = &p.Timestamp
-	default:
+	default: // as hasOwnTime says
 		return time.Time{}, nil
 	}
 	if err := unmarshal(s.Predicate, &p); err != nil {

@@ -170,6 +170,7 @@ waivers:
 		`Policy "everything" allows nothing from 2027-01-02T00:00:00Z on`, "revision 3", "superseded on 2026-05-01", "compromised on 2026-05-01",
 		"known by name only: whoever takes over the name", "at version 2.0.0 or higher: built", "anything else is denied",
 		"2 of alice, bob, who all say the same", `"newest": a newer statement that says otherwise can be withheld for 7 days`,
+		`"newest": an old statement whose signed time was withheld can be given a new one`,
 		`"every": a statement that does not hold can be withheld`, `"scan": a newer scan that found more can be withheld for 24 hours`,
 		"it found nothing worse than low", "it meets profile cisa-2026", "licences are only MIT", "rule: true (else: never)", "web waives LICENSE_DENIED",
 	} {

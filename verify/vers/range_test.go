@@ -249,14 +249,14 @@ func FuzzOrder(f *testing.F) {
 		for i, text := range []string{a, b, c} {
 			var err error
 			if v[i], err = o.parse(text); err != nil || v[i].local {
-				t.Skip()
+				return
 			}
 		}
 		ab, err1 := v[0].compare(v[1])
 		bc, err2 := v[1].compare(v[2])
 		ac, err3 := v[0].compare(v[2])
 		if err1 != nil || err2 != nil || err3 != nil {
-			t.Skip()
+			return
 		}
 		if (ab <= 0 && bc <= 0 && ac > 0) || (ab >= 0 && bc >= 0 && ac < 0) || (ab == 0 && bc == 0 && ac != 0) {
 			t.Fatalf("%s: %q %d %q %d %q, but %d", o.scheme, a, ab, b, bc, c, ac)

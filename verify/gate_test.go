@@ -269,12 +269,14 @@ func TestAccepted(t *testing.T) {
 	onlySHA512 := attest.Subject{Digest: attest.DigestSet{"sha512": subject.Digest["sha512"]}}
 	good := s.about(t, predicateType, subject)
 	for name, line := range map[string][]byte{
-		"one subject":     good,
-		"several":         s.about(t, predicateType, other, subject),
-		"sha512 alone":    s.about(t, predicateType, onlySHA512),
-		"without a hint":  bytes.ReplaceAll(good, []byte(s.Hint()), nil),
-		"another's hint":  bytes.ReplaceAll(good, []byte(s.Hint()), []byte("SHA256:abc")),
-		"a bare envelope": good[bytes.Index(good, []byte(`{"payload":`)) : len(good)-1],
+		"one subject":    good,
+		"several":        s.about(t, predicateType, other, subject),
+		"sha512 alone":   s.about(t, predicateType, onlySHA512),
+		"without a hint": bytes.ReplaceAll(good, []byte(s.Hint()), nil),
+		"another's hint": bytes.ReplaceAll(good, []byte(s.Hint()), []byte("SHA256:abc")),
+		// with a keyid of its own kind, and members that DSSE does not know
+		"as witness writes it": bytes.Replace(bare(good), []byte(`"signatures":[{`), []byte(`"signatures":[{"keyid":"`+strings.Repeat("0", 64)+`","timestamps":[],"certificate":null,`), 1),
+		"a bare envelope":      bare(good),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if r := decide(t, gate(t, s.policy("")), a, line); r.Verdict != verify.Allowed {
@@ -282,6 +284,11 @@ func TestAccepted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bare returns a bundle's envelope.
+func bare(bundle []byte) []byte {
+	return bundle[bytes.Index(bundle, []byte(`{"payload":`)) : len(bundle)-1]
 }
 
 // TestEveryBit: one bit of a bundle's payload or signature, anywhere, is never

@@ -3,7 +3,9 @@ package vers
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 
 	"deps.dev/util/semver"
 )
@@ -105,6 +107,8 @@ func (o ordering) parse(text string) (version, error) {
 		return wrong("it has a number with a leading zero")
 	case (o.system == semver.RubyGems || o.system == semver.Maven) && ambiguous(text):
 		return wrong("it has empty parts, or a zero before other parts after its numbers")
+	case o.system == semver.Maven && !plainMaven().MatchString(text):
+		return wrong("it has not the plain form of numbers and qualifiers (1.2.3-rc.1) for which the order is certain")
 	case o.system == semver.Go:
 		bare = "v" + bare
 	case o.system == semver.Maven:
@@ -227,6 +231,15 @@ func longestNumber(s string) (longest int) {
 	}
 	return longest
 }
+
+// plainMaven is the form of Maven's versions for which the library's order is one:
+// numbers without leading zeros, then one of the qualifiers that Maven knows, with or
+// without a number. Of 1, 01 and 1A00 it holds each to be the next, and the first to be
+// above the last; of 1.0.A1, 1.A and 1 each to be above the next, and the first below
+// the last.
+var plainMaven = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*(-(?i:alpha|beta|milestone|rc|cr|snapshot|ga|final|release|sp)([.-]?[1-9][0-9]*)?)?$`)
+})
 
 // ambiguous finds versions of gem and maven that the library does not order. Of
 // the gem 2.0.beta.0.1 it compares only 2.0.beta, so that 2.0.beta.0.2 would be the

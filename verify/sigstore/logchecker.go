@@ -141,7 +141,11 @@ func (c *LogChecker) verify(e *entity, entries int, artifact sgverify.ArtifactPo
 	// Who the certificate names is for the caller to judge: it is reported.
 	result, err := verifier.Verify(e, sgverify.NewPolicy(artifact, sgverify.WithoutIdentitiesUnsafe()))
 	if err != nil {
-		return verify.Signature{}, &verify.Refusal{Code: codeOf(err), Expected: "a signature that the trust root vouches for", Found: reason(err)}
+		code := codeOf(err)
+		if code == verify.CodeCertificateExpired && key != nil {
+			code = verify.CodeKeyExpired
+		}
+		return verify.Signature{}, &verify.Refusal{Code: code, Expected: "a signature that the trust root vouches for", Found: reason(err)}
 	}
 	return c.signature(e, entries, result)
 }

@@ -2,18 +2,15 @@ package sigstore
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	_ "embed"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sigstore/sigstore-go/pkg/root"
 )
@@ -166,61 +163,4 @@ func (a *sharedAuthority) checkIntermediate() {
 	default:
 		a.above = chains[0][1:]
 	}
-}
-
-// A Key is a public key of a trust root, with its validity.
-type Key struct {
-	Hint      string // what bundles call it
-	Public    crypto.PublicKey
-	NotBefore time.Time
-	NotAfter  time.Time // zero: no end
-}
-
-// npm's key usages (npm's keys.json, "keyUsage").
-const usageAttestations = "npm:attestations"
-
-// NPMAttestationKeys returns the embedded keys with which npm's registry signs
-// publish attestations.
-func NPMAttestationKeys() ([]Key, error) { return parseNPMKeys(npmKeys, usageAttestations) }
-
-func parseNPMKeys(data []byte, usage string) ([]Key, error) {
-	var doc struct {
-		Keys []struct {
-			KeyID     string `json:"keyId"`
-			KeyUsage  string `json:"keyUsage"`
-			PublicKey struct {
-				RawBytes   string `json:"rawBytes"`
-				KeyDetails string `json:"keyDetails"`
-				ValidFor   struct {
-					Start time.Time `json:"start"`
-					End   time.Time `json:"end"`
-				} `json:"validFor"`
-			} `json:"publicKey"`
-		} `json:"keys"`
-	}
-	if err := jsonv2.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("reading npm keys: %w", err)
-	}
-	var keys []Key
-	for _, k := range doc.Keys {
-		if k.KeyUsage != usage {
-			continue
-		}
-		der, err := base64.StdEncoding.DecodeString(k.PublicKey.RawBytes)
-		if err != nil {
-			return nil, fmt.Errorf("reading npm key %q: %w", k.KeyID, err)
-		}
-		public, err := x509.ParsePKIXPublicKey(der)
-		if err != nil {
-			return nil, fmt.Errorf("reading npm key %q: %w", k.KeyID, err)
-		}
-		if k.PublicKey.ValidFor.Start.IsZero() {
-			return nil, fmt.Errorf("reading npm key %q: it has no start of validity", k.KeyID)
-		}
-		keys = append(keys, Key{Hint: k.KeyID, Public: public, NotBefore: k.PublicKey.ValidFor.Start, NotAfter: k.PublicKey.ValidFor.End})
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("reading npm keys: none is for %s", usage)
-	}
-	return keys, nil
 }

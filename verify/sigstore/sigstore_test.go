@@ -40,7 +40,7 @@ func TestEmbeddedRoots(t *testing.T) {
 	if err != nil || len(keys) != 2 {
 		t.Errorf("expected two npm keys for attestations, found %d, %v", len(keys), err)
 	}
-	if _, err := parseNPMKeys(npmKeys, "npm:other"); err == nil {
+	if _, err := ParseNPMKeys(npmKeys, "npm:other"); err == nil {
 		t.Error("no key of a usage: expected an error")
 	}
 }

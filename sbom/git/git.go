@@ -163,6 +163,16 @@ const maxOutput = 16 << 20
 
 // run runs a git command that reads, and returns its lines.
 func run(ctx context.Context, dir string, args ...string) ([]string, error) {
+	text, err := output(ctx, dir, args...)
+	lines := strings.TrimSuffix(text, "\n")
+	if err != nil || lines == "" {
+		return nil, err
+	}
+	return strings.Split(lines, "\n"), nil
+}
+
+// output runs a git command that reads, and returns what it prints.
+func output(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
 	cmd.Dir = dir
 	// In a hook these name the repository of the hook.
@@ -174,13 +184,9 @@ func run(ctx context.Context, dir string, args ...string) ([]string, error) {
 	var text, said limited
 	cmd.Stdout, cmd.Stderr = &text, &said
 	if err := cmd.Run(); err != nil {
-		return nil, &failure{command: args[0], said: said.String()}
+		return "", &failure{command: args[0], said: said.String()}
 	}
-	lines := strings.TrimSuffix(text.String(), "\n")
-	if lines == "" {
-		return nil, nil
-	}
-	return strings.Split(lines, "\n"), nil
+	return text.String(), nil
 }
 
 // A failure of git. What it said may name folders of this machine, and is not in

@@ -1,0 +1,37 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+// Show returns a file as it is in a commit: ref is a branch, a tag or a commit id, path
+// is from the repository's top. The folder's own files are not looked at.
+func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
+	switch {
+	case ref == "" || strings.HasPrefix(ref, "-") || strings.ContainsAny(ref, ": \x00\n"):
+		return nil, fmt.Errorf("expected a branch, tag or commit, found %.200q", ref)
+	case path == "" || strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\x00\n"):
+		return nil, fmt.Errorf("expected a path from the repository's top, found %.200q", path)
+	case !inRepository(dir):
+		return nil, ErrNone
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, errNoCommand
+	}
+	commit, err := run(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	if err != nil || len(commit) != 1 {
+		return nil, fmt.Errorf("git knows no commit %.200q", ref)
+	}
+	text, err := output(ctx, dir, "cat-file", "blob", commit[0]+":"+path)
+	if err != nil {
+		return nil, fmt.Errorf("there is no file %.200q in %.200q", path, ref)
+	}
+	if text == "" {
+		return nil, errors.New("the file is empty")
+	}
+	return []byte(text), nil
+}

@@ -45,10 +45,11 @@ type Rule struct{ ID, Meaning, Remedy string }
 
 // A Result is one finding. The zero value is refused: it has neither rule nor level.
 type Result struct {
-	RuleID   string
-	Level    string // LevelError, LevelWarning, LevelNote or Pass
-	Message  string // plain text, which may come from outside
-	Artifact string // what was decided about: a path, or the name of an image or digest
+	RuleID       string
+	Level        string // LevelError, LevelWarning, LevelNote or Pass
+	Message      string // plain text, which may come from outside
+	Artifact     string // what was decided about: a path, or the name of an image or digest
+	ArtifactLine int    // the line in it; 0: none
 	// Source is the file or name where it was found, if that is not the artifact, and
 	// Line the line in it; 0: none.
 	Source string
@@ -199,6 +200,9 @@ func (r Result) json(rule int) resultJSON {
 		// "If kind has any value other than "fail", then … level SHALL be "none"."
 		// (SARIF 2.1.0, 3.27.10)
 		out.Kind, out.Level = "pass", "none"
+	}
+	if r.ArtifactLine > 0 && len(out.Locations) > 0 {
+		out.Locations[0].Physical.Region = &regionJSON{r.ArtifactLine}
 	}
 	if r.Source != "" {
 		out.Related = locations(r.Source)

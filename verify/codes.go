@@ -87,6 +87,48 @@ const (
 	CodeProvenanceMismatch  Code = "PROVENANCE_MISMATCH"
 	CodeIssuerUnknown       Code = "ISSUER_UNKNOWN"
 
+	CodeRegistryKeyUnknown        Code = "REGISTRY_KEY_UNKNOWN"
+	CodeRegistrySignatureInvalid  Code = "REGISTRY_SIGNATURE_INVALID"
+	CodeRegistrySignatureMissing  Code = "REGISTRY_SIGNATURE_MISSING"
+	CodeKeyExpiredTimeUnsigned    Code = "KEY_EXPIRED_TIME_UNSIGNED"
+	CodeNoLockfileDigest          Code = "NO_LOCKFILE_DIGEST"
+	CodeIntegrityAmbiguous        Code = "INTEGRITY_AMBIGUOUS"
+	CodeIntegrityChanged          Code = "INTEGRITY_CHANGED"
+	CodeSourceUnpinned            Code = "SOURCE_UNPINNED"
+	CodeResolvedElsewhere         Code = "RESOLVED_ELSEWHERE"
+	CodeNotInRegistry             Code = "NOT_IN_REGISTRY"
+	CodePublishRegistryDiffers    Code = "PUBLISH_REGISTRY_DIFFERS"
+	CodeAttestationsWithheld      Code = "ATTESTATIONS_WITHHELD"
+	CodeProvenanceLost            Code = "PROVENANCE_LOST"
+	CodeProvenanceGained          Code = "PROVENANCE_GAINED"
+	CodeTriggerUntrusted          Code = "TRIGGER_UNTRUSTED"
+	CodeRunnerSelfHosted          Code = "RUNNER_SELF_HOSTED"
+	CodeTarballMismatch           Code = "TARBALL_MISMATCH"
+	CodeTarballMalformed          Code = "TARBALL_MALFORMED"
+	CodeTarballMissing            Code = "TARBALL_MISSING"
+	CodeManifestDiffers           Code = "MANIFEST_DIFFERS"
+	CodeManifestScriptsDiffer     Code = "MANIFEST_SCRIPTS_DIFFER"
+	CodeManifestRepositoryDiffers Code = "MANIFEST_REPOSITORY_DIFFERS"
+	CodeInstalledDiffers          Code = "INSTALLED_DIFFERS"
+	CodeNoExpectations            Code = "NO_EXPECTATIONS"
+	CodeNewPackage                Code = "NEW_PACKAGE"
+	CodeRegistryDiffers           Code = "REGISTRY_DIFFERS"
+	CodeRepositoryChanged         Code = "REPOSITORY_CHANGED"
+	CodeRepositoryRecreated       Code = "REPOSITORY_RECREATED"
+	CodeOwnerChanged              Code = "OWNER_CHANGED"
+	CodeWorkflowChanged           Code = "WORKFLOW_CHANGED"
+	CodeRefKindChanged            Code = "REF_KIND_CHANGED"
+	CodeRunnerChanged             Code = "RUNNER_CHANGED"
+	CodeTooYoung                  Code = "TOO_YOUNG"
+	CodeAgeUnknown                Code = "AGE_UNKNOWN"
+	CodeDormantTakeover           Code = "DORMANT_TAKEOVER"
+	CodeMaintainersReplaced       Code = "MAINTAINERS_REPLACED"
+	CodeTrustedPublishingLost     Code = "TRUSTED_PUBLISHING_LOST"
+	CodeInstallScript             Code = "INSTALL_SCRIPT"
+	CodeInstallScriptNew          Code = "INSTALL_SCRIPT_NEW"
+	CodeScriptsUnknown            Code = "SCRIPTS_UNKNOWN"
+	CodeMalicious                 Code = "MALICIOUS"
+
 	CodeLayoutInvalid          Code = "LAYOUT_INVALID"
 	CodeLayoutSignatureInvalid Code = "LAYOUT_SIGNATURE_INVALID"
 	CodeLayoutExpired          Code = "LAYOUT_EXPIRED"
@@ -185,6 +227,47 @@ func Codes() []CodeMeaning {
 		{CodePublishMismatch, "the publish attestation is about another package or version", "do not install the package"},
 		{CodeProvenanceMismatch, "the provenance contradicts the certificate it was signed with", "do not install the package"},
 		{CodeIssuerUnknown, "the provenance was not signed by a known CI", "do not install the package"},
+		{CodeRegistryKeyUnknown, "the registry's signature is by a key that is not known", "check which registry was asked; name a mirror's own keys with --registry-keys FILE if they are to be trusted"},
+		{CodeRegistrySignatureInvalid, "the registry's signature does not fit this name, version and the lockfile's integrity", "do not install the package; find out who changed the lockfile or what the registry serves"},
+		{CodeRegistrySignatureMissing, "the registry gives no signature for this version", "ask the registry that signs, with --evidence-registry URL; or name the keys of the one that is used with --registry-keys FILE"},
+		{CodeKeyExpiredTimeUnsigned, "the registry's signature is by a key that has ended, and nothing signed says that it was made before", "nothing, if the package is older than the key's end; record its integrity with --update"},
+		{CodeNoLockfileDigest, "the lockfile has a digest of the package manager's own archive only, and none of the tarball", "fetch the tarballs: --fetch-tarballs, or --tarballs DIR"},
+		{CodeIntegrityAmbiguous, "the lockfile gives several digests for one package, and any of them would do", "delete the entry and let the package manager write it again; look at who changed it"},
+		{CodeIntegrityChanged, "the expectations hold another digest for this version; a published version never changes", "do not install; look at who changed the lockfile"},
+		{CodeSourceUnpinned, "the package comes from a git repository or an address, and nothing says which bytes", "pin the commit, or let the lockfile record an integrity"},
+		{CodeResolvedElsewhere, "the lockfile fetches the package from another host than the registry", "look at who changed `resolved` in the lockfile; if it is a mirror, name it with --registry and the origin with --evidence-registry"},
+		{CodeNotInRegistry, "the registry does not know this package or version", "find out whether it was taken down (malware is), or belongs to another registry"},
+		{CodePublishRegistryDiffers, "the publish attestation is of another registry than was asked", "if a mirror was asked, name the registry behind it with --evidence-registry URL"},
+		{CodeAttestationsWithheld, "the version's metadata announces attestations, and the registry has none", "ask again; do not install the package meanwhile"},
+		{CodeProvenanceLost, "the package had provenance, and this version has none", "do not install it before its maintainers confirm the release: a stolen token publishes without provenance"},
+		{CodeProvenanceGained, "the package had no provenance, and this version has some", "look at the repository that built it; then --update --accept NAME@VERSION:PROVENANCE_GAINED"},
+		{CodeTriggerUntrusted, "the build was set off by an event that outsiders can cause", "ask the maintainers why a release was built on such an event"},
+		{CodeRunnerSelfHosted, "the build ran on a machine of the publisher's own, which can say what it likes", "ask the maintainers; accept it if the machine is meant to be trusted"},
+		{CodeTarballMismatch, "the tarball's bytes are not those that the lockfile demands", "throw the tarball away; find out where it came from"},
+		{CodeTarballMalformed, "the tarball is not one that two programs would read alike", "do not install it"},
+		{CodeTarballMissing, "the tarball is not at hand, so its package.json and scripts were not read", "have it fetched with --fetch-tarballs, or name a folder with --tarballs DIR"},
+		{CodeManifestDiffers, "the tarball's package.json names another package or version", "do not install it"},
+		{CodeManifestScriptsDiffer, "the registry's metadata tells of other install scripts than the tarball holds", "do not install it: somebody hides what runs at install"},
+		{CodeManifestRepositoryDiffers, "the tarball's package.json names another repository than it was built from", "look at the repository that built it: it may be a fork"},
+		{CodeInstalledDiffers, "files in node_modules are not those of the tarball", "install again with npm ci --ignore-scripts; find out what changed them"},
+		{CodeNoExpectations, "the project has no file of expectations, so nothing says what its packages should be", "review the report, then write the file: plimsoll npm --first-use --update"},
+		{CodeNewPackage, "the expectations do not know this package", "review it; then record it with --update"},
+		{CodeRegistryDiffers, "the package comes from another registry than the expectations say", "find out who serves this name elsewhere: dependency confusion looks like this"},
+		{CodeRepositoryChanged, "the package is built from another repository than the expectations say", "ask the maintainers whether it moved; then --update --accept NAME@VERSION:REPOSITORY_CHANGED"},
+		{CodeRepositoryRecreated, "the repository has the expected name and another id: it was deleted and created anew, or renamed", "do not install before the maintainers confirm it"},
+		{CodeOwnerChanged, "the repository belongs to another owner than the expectations say", "ask the maintainers; a transferred or taken-over account looks like this"},
+		{CodeWorkflowChanged, "another workflow built the package than the expectations say", "look at the workflow in the repository"},
+		{CodeRefKindChanged, "the package is built from another kind of ref (tag, branch) than the expectations say", "ask the maintainers why this release was built so"},
+		{CodeRunnerChanged, "the package was built on another kind of runner than the expectations say", "ask the maintainers; a machine of one's own can say what it likes"},
+		{CodeTooYoung, "the version was published a short time ago; most malicious releases are found within days", "wait, or use the version before"},
+		{CodeAgeUnknown, "nothing says when the version was published", "have the registry asked for the metadata"},
+		{CodeDormantTakeover, "the first release after a long sleep, and by another publisher", "do not install before somebody has read what changed"},
+		{CodeMaintainersReplaced, "none of the maintainers of the release before is left", "find out whether the package was handed over"},
+		{CodeTrustedPublishingLost, "the release before was published by CI without a token, and this one was not", "do not install before the maintainers confirm the release: a stolen token looks like this"},
+		{CodeInstallScript, "the package runs a script when it is installed, and the policy does not allow that", "install with --ignore-scripts; allow the package in the policy's `npm.install-scripts` if it needs the script"},
+		{CodeInstallScriptNew, "the package runs a script when it is installed that it did not run before", "read the script before anything is installed"},
+		{CodeScriptsUnknown, "nothing at hand says whether the package runs scripts when it is installed", "have the tarball fetched with --fetch-tarballs"},
+		{CodeMalicious, "an advisory says that this version is malicious", "remove it; if it was ever installed, treat that machine's secrets as stolen"},
 		{CodeLayoutInvalid, "the in-toto layout is malformed, or could be met in a way that its owners did not mean", "have an owner of the layout correct it and sign it again"},
 		{CodeLayoutSignatureInvalid, "no key of the layout's owners signed the layout as it is", "fetch the layout again from its owners; if its owners changed, name their keys in the policy"},
 		{CodeLayoutExpired, "the layout's `expires` has passed", "have an owner of the layout review it and sign it with a new date"},
@@ -238,15 +321,16 @@ func (r *Refusal) Error() string {
 	return s
 }
 
-// waivable lists the codes that a waiver may set aside: what a component is, not
+// Waivable lists the codes that a waiver may set aside: what a component is, not
 // who signed, what was signed, or what is trusted.
-func (c Code) waivable() bool {
+func (c Code) Waivable() bool {
 	switch c {
 	case CodeComponentDenied, CodeComponentUnclear, CodeComponentNoHash, CodeLicenseDenied, CodeLicenseUnclear,
 		CodeVulnerable, CodeSeverityUnknown, CodeDependencyUnproven:
 		return true
 	}
-	return false
+	row, there := npmRow(c)
+	return there && row.Waivable
 }
 
 // known tells whether a code is in the table.

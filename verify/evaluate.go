@@ -23,7 +23,7 @@ type evaluation struct {
 	candidates []candidate
 	refused    []candidate   // verified, and not usable
 	raw        []Attestation // as found: a layout's links are among them
-	waivers    *waiverBook
+	waivers    *WaiverBook
 	outcomes   map[string]*outcome
 	parsed     map[string]any // predicates for rules, by digest of the attestation
 	links      []string       // sources that a layout rests on
@@ -45,8 +45,9 @@ func newEvaluation(ctx context.Context, g Gate, artifact Artifact, candidates []
 		}
 	}
 	candidates = slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool { return c.refused != nil })
+	_, waivers := g.Policy.NPMWaivers()
 	return &evaluation{ctx: ctx, gate: g, artifact: artifact, candidates: candidates, refused: refused, raw: raw,
-		waivers: newWaiverBook(g.Policy.Waivers, artifact, g.Now), outcomes: map[string]*outcome{}, parsed: map[string]any{}}
+		waivers: NewWaiverBook(waivers, artifact, g.Now), outcomes: map[string]*outcome{}, parsed: map[string]any{}}
 }
 
 // outcome evaluates a requirement once.
@@ -140,7 +141,7 @@ func (e *evaluation) evaluate(req Requirement, o *outcome) {
 			o.info.Waived = o.info.Waived || len(j.waived) > 0
 			o.info.Level = max(o.info.Level, j.level)
 		}
-		e.waivers.use(o.info.Findings)
+		e.waivers.Use(o.info.Findings)
 		slices.Sort(o.info.Notes)
 		o.info.Notes = slices.Compact(o.info.Notes)
 		return
@@ -252,7 +253,7 @@ func (e *evaluation) judge(req Requirement, c candidate) judged {
 	for _, r := range refusals {
 		f := r.finding(c.source)
 		if f.WaivedBy = r.waivedBy; f.WaivedBy == "" {
-			f.WaivedBy = e.waivers.coveredBy(f)
+			f.WaivedBy = e.waivers.CoveredBy(f)
 		}
 		if f.WaivedBy != "" {
 			j.waived = append(j.waived, f)

@@ -17,13 +17,34 @@ func (p *Policy) Explain() string {
 		x.signer(s)
 	}
 	x.line("What an artifact needs")
-	x.artifacts()
+	if len(p.Requirements) == 0 {
+		x.item("the policy says nothing: plimsoll verify denies everything by it.")
+	} else {
+		x.artifacts()
+	}
 	for _, r := range p.Requirements {
 		x.requirement(r)
 	}
+	x.npm()
 	x.waivers()
 	x.withholding()
 	return x.text.String()
+}
+
+func (x *explainer) npm() {
+	n := x.policy.NPM
+	if len(n.Codes) == 0 && len(n.InstallScripts) == 0 {
+		return
+	}
+	x.line("What plimsoll npm does otherwise than by default")
+	for _, row := range NPMCodes() {
+		if effect, changed := n.Codes[row.Code]; changed {
+			x.item("%s: %s (by default %s)", row.Code, effect, row.Effect)
+		}
+	}
+	if len(n.InstallScripts) > 0 {
+		x.item("these may run scripts when they are installed: %s", strings.Join(n.InstallScripts, ", "))
+	}
 }
 
 type explainer struct {

@@ -99,7 +99,7 @@ func (g Gate) Decide(ctx context.Context, artifact Artifact, attestations []Atte
 		report.Requirements = append(report.Requirements, outcome.info)
 		report.Bound = report.Bound || outcome.bound
 	}
-	report.Waivers = e.waivers.report()
+	report.Waivers = e.waivers.Report()
 	// A link of a layout is no statement, and was of use.
 	report.Unusable = slices.DeleteFunc(report.Unusable, func(f Finding) bool { return slices.Contains(e.links, f.Source) })
 	if g.Policy.DenyUnusable && len(report.Unusable) > 0 {

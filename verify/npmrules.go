@@ -34,6 +34,10 @@ func npmPackages(s attest.Statement) ([]NPMPackage, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.npmPackages()
+}
+
+func (d *document) npmPackages() ([]NPMPackage, error) {
 	var packages []NPMPackage
 	seen := map[string]bool{}
 	for _, c := range d.all() {

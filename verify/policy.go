@@ -19,6 +19,7 @@ type Policy struct {
 	// requirement holds for every artifact.
 	Artifacts []ArtifactRule
 	Waivers   []Waiver
+	NPM       NPMSettings // for plimsoll npm
 	// DenyUnusable denies an artifact about which anything unusable was found.
 	DenyUnusable bool
 	// DenyUnnamed denies an artifact that is not bound to a name.
@@ -200,6 +201,17 @@ func (p *Policy) level(signer, builder string) int {
 		}
 	}
 	return 1
+}
+
+// LevelOf returns what a build is worth by whoever made a verified signature about it:
+// the level of the policy's table for that signer and builder, else 1 (SLSA v1.1: a
+// level is claimed for a builder by whoever verifies).
+func (p *Policy) LevelOf(s Signature, builder string) int {
+	signer, _, refused := p.identify(s)
+	if refused != nil {
+		return 1
+	}
+	return p.level(signer.Name, builder)
 }
 
 // demand returns what must hold for an artifact: the rules that apply to it, and

@@ -83,7 +83,7 @@ func (p *policyParser) parse(data []byte) (*Policy, error) {
 // policyKeys are the keys of a policy; README.md and [PolicySchema] say what they
 // mean.
 var policyKeys = []string{"version", "name", "revision", "expires", "unusable", "unnamed", "root-max-age",
-	"signers", "levels", "artifacts", "requirements", "waivers"}
+	"signers", "levels", "artifacts", "requirements", "npm", "waivers"}
 
 func (p *policyParser) policy(n *yaml.Node) (*Policy, error) {
 	f, err := p.mapping(n, "the policy", policyKeys...)
@@ -99,7 +99,7 @@ func (p *policyParser) policy(n *yaml.Node) (*Policy, error) {
 	}
 	policy := &Policy{}
 	for _, part := range []func(*yaml.Node, map[string]*yaml.Node, *Policy) error{
-		p.head, p.signers, p.levels, p.requirements, p.artifacts, p.waivers,
+		p.head, p.npmSettings, p.signers, p.levels, p.requirements, p.artifacts, p.waivers,
 	} {
 		if err := part(n, f, policy); err != nil {
 			return nil, err
@@ -256,10 +256,10 @@ func (p *policyParser) waivers(_ *yaml.Node, f map[string]*yaml.Node, policy *Po
 		switch {
 		case !w.Code.known():
 			return p.errorf(f["code"], "a waiver: code: %q is none; plimsoll verify --codes lists them", code)
-		case !w.Code.waivable():
+		case !w.Code.Waivable():
 			return p.errorf(f["code"], "a waiver: code: %s cannot be waived: it is about signatures, subjects, identity, policy or trust, or about a whole statement", code)
 		}
-		if w.Advisory == "" && (w.Code == CodeVulnerable || w.Code == CodeSeverityUnknown) {
+		if w.Advisory == "" && (w.Code == CodeVulnerable || w.Code == CodeSeverityUnknown || w.Code == CodeMalicious) {
 			return p.errorf(c, "a waiver: advisory: missing; %s is waived for one advisory at a time", code)
 		}
 		if err := checkWaiverSubject(w.Subject); err != nil {

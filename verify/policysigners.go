@@ -14,6 +14,9 @@ import (
 
 func (p *policyParser) signers(parent *yaml.Node, f map[string]*yaml.Node, policy *Policy) error {
 	n := f["signers"]
+	if n == nil && f["npm"] != nil && f["requirements"] == nil {
+		return nil
+	}
 	if n == nil {
 		return p.errorf(parent, "signers: missing; name at least one signer and its keys or identity")
 	}

@@ -280,16 +280,7 @@ func describeAssessment(a *sbom.Assessment) string {
 // what the artifact is deployed as.
 func (d *document) aboutArtifact(a Artifact, c candidate) *Refusal {
 	main := d.Metadata.Component
-	same, other := 0, ""
-	for _, h := range main.Hashes {
-		alg := strings.ReplaceAll(strings.ToLower(h.Alg), "-", "")
-		switch digest, known := a.Digests[alg]; {
-		case known && digest == strings.ToLower(h.Content):
-			same++
-		case known:
-			other = h.Alg + " " + h.Content
-		}
-	}
+	same, other := d.mainHashes(a)
 	expected := "metadata.component with a hash of the artifact, " + describeDigests(a.Digests)
 	switch {
 	case other != "":
@@ -301,6 +292,21 @@ func (d *document) aboutArtifact(a Artifact, c candidate) *Refusal {
 		return nil // and bind has compared them
 	}
 	return &Refusal{Code: CodeSBOMNotAbout, Expected: expected + ", or named as --as says", Found: cmp.Or(main.name(), "no main component") + " without one"}
+}
+
+// mainHashes counts the main component's hashes that are the artifact's, and names one
+// that is of something else.
+func (d *document) mainHashes(a Artifact) (same int, other string) {
+	for _, h := range d.Metadata.Component.Hashes {
+		alg := strings.ReplaceAll(strings.ToLower(h.Alg), "-", "")
+		switch digest, known := a.Digests[alg]; {
+		case known && digest == strings.ToLower(h.Content):
+			same++
+		case known:
+			other = h.Alg + " " + h.Content
+		}
+	}
+	return same, other
 }
 
 // judgeComponent applies the rules about single components.

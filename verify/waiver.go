@@ -7,20 +7,36 @@ import (
 	packageurl "github.com/package-url/packageurl-go"
 )
 
-// A waiverBook keeps which waivers were used in one decision.
-type waiverBook struct {
+// A WaiverBook keeps which waivers were used in one decision. CoveredBy may be called
+// by several goroutines.
+type WaiverBook struct {
 	waivers  []Waiver
 	artifact Artifact
 	now      time.Time
 	used     []bool
 }
 
-func newWaiverBook(waivers []Waiver, artifact Artifact, now time.Time) *waiverBook {
-	return &waiverBook{waivers: waivers, artifact: artifact, now: now, used: make([]bool, len(waivers))}
+// NewWaiverBook opens a book of waivers about an artifact, or, with the zero Artifact,
+// about what findings name as their subject.
+func NewWaiverBook(waivers []Waiver, artifact Artifact, now time.Time) *WaiverBook {
+	return &WaiverBook{waivers: waivers, artifact: artifact, now: now, used: make([]bool, len(waivers))}
 }
 
-// coveredBy returns the owner of a waiver in force that sets a finding aside, or "".
-func (b *waiverBook) coveredBy(f Finding) string {
+// NPMWaivers parts the policy's waivers into those about findings of plimsoll npm and
+// those about decisions on artifacts.
+func (p *Policy) NPMWaivers() (npm, artifacts []Waiver) {
+	for _, w := range p.Waivers {
+		if _, there := npmRow(w.Code); there {
+			npm = append(npm, w)
+		} else {
+			artifacts = append(artifacts, w)
+		}
+	}
+	return npm, artifacts
+}
+
+// CoveredBy returns the owner of a waiver in force that sets a finding aside, or "".
+func (b *WaiverBook) CoveredBy(f Finding) string {
 	for _, w := range b.waivers {
 		if b.inForce(w) == "" && w.covers(f, b.artifact) {
 			return "waiver of " + w.Owner
@@ -29,15 +45,15 @@ func (b *waiverBook) coveredBy(f Finding) string {
 	return ""
 }
 
-// use notes which waivers set findings aside that the decision rests on.
-func (b *waiverBook) use(findings []Finding) {
+// Use notes which waivers set findings aside that the decision rests on.
+func (b *WaiverBook) Use(findings []Finding) {
 	for i, w := range b.waivers {
 		b.used[i] = b.used[i] || slices.ContainsFunc(findings, func(f Finding) bool { return f.WaivedBy != "" && b.inForce(w) == "" && w.covers(f, b.artifact) })
 	}
 }
 
 // inForce returns why a waiver does not count, or "".
-func (b *waiverBook) inForce(w Waiver) Code {
+func (b *WaiverBook) inForce(w Waiver) Code {
 	switch {
 	case !b.now.Before(w.Expires):
 		return CodeWaiverExpired
@@ -49,7 +65,7 @@ func (b *waiverBook) inForce(w Waiver) Code {
 }
 
 func (w Waiver) covers(f Finding, artifact Artifact) bool {
-	if !w.Code.waivable() || w.Code != f.Code || (w.Advisory != "" && w.Advisory != f.Advisory) {
+	if !w.Code.Waivable() || w.Code != f.Code || (w.Advisory != "" && w.Advisory != f.Advisory) {
 		return false
 	}
 	if artifactDigest().MatchString(w.Subject) {
@@ -80,8 +96,8 @@ func samePackage(a, b string) bool {
 	return x.Type == y.Type && x.Namespace == y.Namespace && x.Name == y.Name && x.Version == y.Version && x.Version != ""
 }
 
-// report says what became of each waiver; one that set nothing aside is an orphan.
-func (b *waiverBook) report() []WaiverInfo {
+// Report says what became of each waiver; one that set nothing aside is an orphan.
+func (b *WaiverBook) Report() []WaiverInfo {
 	var infos []WaiverInfo
 	for i, w := range b.waivers {
 		info := WaiverInfo{Code: w.Code, Subject: w.Subject, Advisory: w.Advisory, Owner: w.Owner, Reason: w.Reason,

@@ -1,6 +1,8 @@
 package npm
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,11 +53,11 @@ func FileName(pkg Package) string {
 // answer is one stored HTTP answer.
 type answer struct {
 	Status int            `json:"status"`
-	Body   jsontext.Value `json:"body"`
+	Body   jsontext.Value `json:"body,omitempty"`
 }
 
 // body returns the JSON that the registry sent: the value itself, or the text in
-// it.
+// it. Status 0 is a question that failed; the body then says why.
 func (a answer) body() ([]byte, error) {
 	if a.Body.Kind() != '"' {
 		return a.Body, nil
@@ -65,60 +67,115 @@ func (a answer) body() ([]byte, error) {
 	return []byte(s), err
 }
 
-// stored is what a file says.
-type stored struct {
-	attestations []byte // nil if the registry said that it has none
-	announced    bool   // the metadata says that there are some
+// Answers implements [Evidence]: what the package's file says. That there is no file,
+// or none about attestations, is a refusal with CodeNoAnswer.
+func (a Answers) Answers(ctx context.Context, pkg Package) (Answered, error) {
+	if err := ctx.Err(); err != nil {
+		return Answered{}, err
+	}
+	answered, err := a.stored(pkg)
+	var refused *verify.Refusal
+	if errors.As(err, &refused) {
+		return Answered{AttestationsErr: refused}, nil
+	}
+	return answered, err
 }
 
-// attestations returns the stored answer about a package's attestations.
-// Refusals with CodeNoAnswer mean that nobody can tell; other refusals, that the
-// file is not what it should be.
-func (a Answers) attestations(pkg Package) (stored, error) {
+func (a Answers) stored(pkg Package) (Answered, error) {
 	name := FileName(pkg)
 	data, err := a.read(name)
 	var refused *verify.Refusal
 	if errors.As(err, &refused) {
-		return stored{}, err
+		return Answered{}, err
 	}
 	if err != nil {
 		// No such file, a folder of that name, a name too long: nobody can tell.
-		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: fmt.Sprintf("the file %.150s", name), Found: attest.WithoutPath(err).Error()}
+		return Answered{}, noAnswer(fmt.Sprintf("the file %.150s", name), attest.WithoutPath(err).Error())
 	}
-	var file struct {
-		Schema  string         `json:"schema"`
-		Asked   jsontext.Value `json:"asked"`
-		Answers struct {
-			Attestations *answer `json:"attestations"`
-			Metadata     *answer `json:"metadata"`
-		} `json:"answers"`
-	}
+	return parseAnswers(pkg, data)
+}
+
+// parseAnswers reads a file of saved answers about a package.
+func parseAnswers(pkg Package, data []byte) (Answered, error) {
+	about := "the answers about " + pkg.String()
+	var file savedFile
 	if err := jsonv2.Unmarshal(data, &file); err != nil {
-		return stored{}, malformed("a stored answer in "+name, attest.JSONError(err).Error())
+		return Answered{}, malformed(about, attest.JSONError(err).Error())
 	}
 	if !strings.HasPrefix(file.Schema, schemaPrefix) || !strings.HasSuffix(file.Schema, "/v1") {
-		return stored{}, malformed("schema "+AnswersSchema+" in "+name, fmt.Sprintf("%.200q", file.Schema))
+		return Answered{}, malformed("schema "+AnswersSchema+" in "+about, fmt.Sprintf("%.200q", file.Schema))
 	}
-	if err := askedFor(file.Asked, pkg, name); err != nil {
-		return stored{}, err
+	answered, err := askedFor(file.Asked, pkg)
+	if err != nil {
+		return Answered{}, err
 	}
-	s := stored{}
-	if s.announced, err = announces(file.Answers.Metadata); err != nil {
-		return stored{}, malformed("a version's metadata in "+name, err.Error())
-	}
-	switch got := file.Answers.Attestations; {
+	answered.Attestations, answered.AttestationsErr = storedAttestations(file.Answers.Attestations, about)
+	answered.MetadataAsked = file.Answers.Metadata != nil
+	answered.Metadata, answered.MetadataErr = storedMetadata(file.Answers.Metadata, about)
+	return answered, nil
+}
+
+// savedFile is a file of saved answers.
+type savedFile struct {
+	Schema  string         `json:"schema"`
+	Asked   jsontext.Value `json:"asked"`
+	Answers savedAnswers   `json:"answers"`
+}
+
+type savedAnswers struct {
+	Metadata     *answer `json:"metadata,omitempty"`
+	Attestations *answer `json:"attestations,omitempty"`
+	Tarball      *answer `json:"tarball,omitempty"`
+}
+
+func noAnswer(expected, found string) error {
+	return &verify.Refusal{Code: verify.CodeNoAnswer, Expected: expected, Found: found, Remedy: "ask the registry again; keep its answers with --save"}
+}
+
+// storedAttestations returns what the registry sent; nil if it said that it has none.
+func storedAttestations(got *answer, about string) ([]byte, error) {
+	switch {
 	case got == nil:
-		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: "an answer about attestations in " + name, Found: "none"}
+		return nil, noAnswer("attestations, or that there are none, in "+about, "none")
 	case got.Status == 404:
-		return s, nil
+		return nil, nil
 	case got.Status != 200:
-		return stored{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: "status 200 or 404 in " + name, Found: fmt.Sprintf("%d", got.Status)}
-	default:
-		if s.attestations, err = got.body(); err != nil || len(s.attestations) == 0 {
-			return stored{}, malformed("a body in "+name, "none")
-		}
-		return s, nil
+		return nil, noAnswer("status 200 or 404 in "+about, failure(got))
 	}
+	body, err := got.body()
+	if err != nil || len(body) == 0 {
+		return nil, malformed("a body in "+about, "none")
+	}
+	return body, nil
+}
+
+func storedMetadata(got *answer, about string) (*Metadata, error) {
+	switch {
+	case got == nil || got.Status == 404:
+		return nil, nil
+	case got.Status != 200:
+		return nil, noAnswer("status 200 or 404 for the metadata in "+about, failure(got))
+	}
+	body, err := got.body()
+	if err != nil {
+		return nil, malformed("a version's metadata in "+about, attest.JSONError(err).Error())
+	}
+	if got.Body.Kind() == '"' && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		return nil, malformed("a version's metadata in "+about, fmt.Sprintf("%.300s", body))
+	}
+	m, err := parseMetadata(body)
+	if err != nil {
+		return nil, malformed("a version's metadata in "+about, err.Error())
+	}
+	return m, nil
+}
+
+// failure says how a question failed: by its status, or as it was saved.
+func failure(got *answer) string {
+	if text, err := got.body(); err == nil && got.Status == 0 && len(text) > 0 && got.Body.Kind() == '"' {
+		return fmt.Sprintf("%.300s", text)
+	}
+	return fmt.Sprint(got.Status)
 }
 
 func (a Answers) read(name string) ([]byte, error) {
@@ -137,46 +194,24 @@ func (a Answers) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// askedFor refuses a file that says it is about another package.
-func askedFor(asked jsontext.Value, pkg Package, file string) error {
+// askedFor refuses answers that say they are about another package, and returns which
+// registry was asked, if they say that.
+func askedFor(asked jsontext.Value, pkg Package) (Answered, error) {
 	if asked.Kind() != '{' {
-		return nil
+		return Answered{}, nil
 	}
 	var a struct {
-		Name    *string `json:"name"`
-		Version *string `json:"version"`
+		Name     *string `json:"name"`
+		Version  *string `json:"version"`
+		Registry string  `json:"registry"`
+		Mirror   string  `json:"mirror"`
+		Scoped   bool    `json:"scoped"`
 	}
 	if err := jsonv2.Unmarshal(asked, &a); err != nil {
-		return malformed("what was asked in "+file, attest.JSONError(err).Error())
+		return Answered{}, malformed("what was asked, in the answers about "+pkg.String(), attest.JSONError(err).Error())
 	}
 	if (a.Name != nil && *a.Name != pkg.Name) || (a.Version != nil && *a.Version != pkg.Version) {
-		return malformed("an answer about "+pkg.String()+" in "+file, fmt.Sprintf("one about %.200s", asked))
+		return Answered{}, malformed("answers about "+pkg.String(), fmt.Sprintf("some about %.200s", asked))
 	}
-	return nil
-}
-
-// announces says whether a version's metadata has `dist.attestations`.
-func announces(metadata *answer) (bool, error) {
-	if metadata == nil || metadata.Status != 200 {
-		return false, nil
-	}
-	body, err := metadata.body()
-	if err != nil {
-		return false, err
-	}
-	var m struct {
-		Dist struct {
-			Attestations jsontext.Value `json:"attestations"`
-		} `json:"dist"`
-	}
-	if err := jsonv2.Unmarshal(body, &m); err != nil {
-		return false, attest.JSONError(err)
-	}
-	switch kind := m.Dist.Attestations.Kind(); {
-	case len(m.Dist.Attestations) == 0 || kind == 'n':
-		return false, nil
-	case kind == '{':
-		return true, nil
-	}
-	return false, errors.New("dist.attestations: expected an object")
+	return Answered{Registry: a.Registry, Mirror: a.Mirror, Scoped: a.Scoped}, nil
 }

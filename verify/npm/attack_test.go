@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
@@ -300,7 +302,7 @@ func TestAnswerFiles(t *testing.T) {
 		"good":                 {`{` + schema + `,"asked":{},"answers":{"attestations":{"status":200,"body":` + string(good) + `}}}`, npm.Held, ""},
 		"good, as text":        {`{` + schema + `,"asked":"x","answers":{"attestations":{"status":200,"body":` + string(text) + `}}}`, npm.Held, ""},
 		"none":                 {`{` + schema + `,"answers":{"attestations":{"status":404}}}`, npm.Warned, verify.CodeNoAttestations},
-		"announced, but none":  {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{"dist":{"attestations":{"url":"x"}}}},"attestations":{"status":404}}}`, npm.Denied, verify.CodeProvenanceMissing},
+		"announced, but none":  {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{"dist":{"attestations":{"url":"x"}}}},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAttestationsWithheld},
 		"never asked":          {`{` + schema + `,"answers":{"metadata":{"status":200,"body":{}}}}`, npm.Undecided, verify.CodeNoAnswer},
 		"metadata cut":         {`{` + schema + `,"answers":{"metadata":{"status":200,"body":"{\"dist\":{\"attestations\":{"},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
 		"metadata repeats":     {`{` + schema + `,"answers":{"metadata":{"status":200,"body":"{\"dist\":{\"attestations\":{}},\"dist\":{}}"},"attestations":{"status":404}}}`, npm.Denied, verify.CodeAnswerMalformed},
@@ -321,7 +323,7 @@ func TestAnswerFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := fstest.MapFS{npm.FileName(pkg): {Data: []byte(c.file)}}
-			results, err := npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: files})
+			results, err := checkProject(checker(t), project, files)
 			if err != nil || len(results) != 1 {
 				t.Fatalf("%v, %v", results, err)
 			}
@@ -331,14 +333,24 @@ func TestAnswerFiles(t *testing.T) {
 			}
 		})
 	}
-	results, err := npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{}})
+	results, err := checkProject(checker(t), project, fstest.MapFS{})
 	if err != nil || results[0].Outcome != npm.Undecided {
 		t.Errorf("no file: %v, %v", results, err)
 	}
-	results, err = npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{npm.FileName(pkg) + "/x": {}}})
+	results, err = checkProject(checker(t), project, fstest.MapFS{npm.FileName(pkg) + "/x": {}})
 	if err != nil || results[0].Outcome != npm.Undecided {
 		t.Errorf("a folder in place of the file: %v, %v", results, err)
 	}
+}
+
+// checkProject checks a project by saved answers.
+func checkProject(c verify.Checker, project *lockfile.Project, files fs.FS) ([]npm.Result, error) {
+	inspector := &npm.Inspector{Checker: c, Evidence: npm.Answers{Files: files}, Now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}
+	report, err := inspector.Project(context.Background(), project)
+	if err != nil {
+		return nil, err
+	}
+	return report.Packages, nil
 }
 
 // TestLockfileCannotHide: what a lockfile's author writes beside a package does
@@ -366,7 +378,7 @@ func TestLockfileCannotHide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			results, err := npm.CheckProject(context.Background(), checker(t), project, npm.Answers{Files: fstest.MapFS{}})
+			results, err := checkProject(checker(t), project, fstest.MapFS{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -388,7 +400,7 @@ func TestCrashIsNoDecision(t *testing.T) {
 	pkg, good := vectorNamed(t, goodNew)
 	project := &lockfile.Project{Packages: []lockfile.Package{{}, {Name: pkg.Name, Version: pkg.Version, Integrity: pkg.Integrity, Source: lockfile.SourceRegistry}}}
 	files := fstest.MapFS{npm.FileName(pkg): {Data: []byte(`{"schema":"` + npm.AnswersSchema + `","answers":{"attestations":{"status":200,"body":` + string(good) + `}}}`)}}
-	if results, err := npm.CheckProject(context.Background(), crash{}, project, npm.Answers{Files: files}); err == nil || results != nil {
+	if results, err := checkProject(crash{}, project, files); err == nil || results != nil {
 		t.Errorf("expected an error alone, found %v, %v", results, err)
 	}
 	var zero npm.Outcome

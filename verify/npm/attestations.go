@@ -2,6 +2,8 @@ package npm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -21,57 +23,102 @@ const (
 
 // Origin says what verified attestations say about a package.
 type Origin struct {
-	Registry    string    `json:"registry"`    // the publish attestation's
-	PublishedAt time.Time `json:"publishedAt"` // the log's time
-	Issuer      string    `json:"issuer"`      // of the certificate, as all that follows
-	Identity    string    `json:"identity"`
-	Repository  string    `json:"repository"`
-	Commit      string    `json:"commit"`
-	Ref         string    `json:"ref"`
-	Workflow    string    `json:"workflow,omitempty"`
-	Runner      string    `json:"runner,omitempty"`
-	Trigger     string    `json:"trigger,omitempty"`
+	Registry     string    `json:"registry"`    // the publish attestation's
+	PublishedAt  time.Time `json:"publishedAt"` // the log's time
+	Issuer       string    `json:"issuer"`      // of the certificate, as all that follows
+	Identity     string    `json:"identity"`
+	Repository   string    `json:"repository"`
+	RepositoryID string    `json:"repositoryId,omitempty"`
+	OwnerID      string    `json:"ownerId,omitempty"`
+	Commit       string    `json:"commit"`
+	Ref          string    `json:"ref"`
+	Workflow     string    `json:"workflow,omitempty"`
+	Runner       string    `json:"runner,omitempty"`
+	Trigger      string    `json:"trigger,omitempty"`
+	Bundle       string    `json:"bundle"` // "sha256:HEX" of the provenance's bundle, as JSON without white space
+
+	signature verify.Signature // of the provenance
+	builder   string           // as the provenance claims
 }
 
 // statement is one verified member of an answer.
 type statement struct {
 	verify.VerifiedStatement
 	predicateType string
+	bundle        []byte
 }
 
 // CheckAttestations verifies a registry's answer about a package's attestations
 // (`{"attestations": [{predicateType, bundle}]}`). It returns where the package
 // came from only if the publish attestation and the provenance both hold, there
 // is one of each, and nothing in the answer is invalid. Errors are
-// *verify.Refusal, except where ctx ended.
+// *verify.Refusal, except where ctx ended; of several it is the first.
 //
 // checker must know the trust root and npm's attestation keys.
 func CheckAttestations(ctx context.Context, checker verify.Checker, pkg Package, answer []byte) (*Origin, error) {
+	origin, refused, err := checkAttestations(ctx, checker, pkg, answer)
+	if err != nil {
+		return nil, err
+	}
+	if len(refused) > 0 {
+		return nil, refused[0]
+	}
+	if origin == nil {
+		return nil, errors.New("internal error: no origin and no reason")
+	}
+	return origin, nil
+}
+
+// checkAttestations keeps every reason. Origin is nil if there is any.
+func checkAttestations(ctx context.Context, checker verify.Checker, pkg Package, answer []byte) (*Origin, []*verify.Refusal, error) {
 	if err := pkg.check(); err != nil {
-		return nil, &verify.Refusal{Code: verify.CodeAnswerMalformed, Expected: "a package", Found: err.Error()}
+		return nil, []*verify.Refusal{{Code: verify.CodeAnswerMalformed, Expected: "a package", Found: err.Error()}}, nil
 	}
 	sha512, err := SHA512(pkg.Integrity)
 	if err != nil {
-		return nil, err
+		return refusals(err)
 	}
 	members, err := parseAnswer(answer)
 	if err != nil {
-		return nil, err
+		return refusals(err)
 	}
 	artifact := verify.Artifact{Name: pkg.String(), Digests: attest.DigestSet{"sha512": sha512}}
+	var refused []*verify.Refusal
 	var publish, provenance []statement
 	for _, m := range members {
 		s, err := openMember(ctx, checker, pkg, artifact, m)
-		if err != nil {
-			return nil, err
-		}
-		switch s.predicateType {
-		case attest.TypeNPMPublishV01:
+		var r *verify.Refusal
+		switch {
+		case errors.As(err, &r):
+			refused = append(refused, r)
+		case err != nil:
+			return nil, nil, err
+		case s.predicateType == attest.TypeNPMPublishV01:
 			publish = append(publish, s)
-		case attest.TypeProvenance, attest.TypeProvenanceV02:
+		case s.predicateType == attest.TypeProvenance || s.predicateType == attest.TypeProvenanceV02:
 			provenance = append(provenance, s)
 		}
 	}
+	if len(refused) > 0 {
+		return nil, refused, nil
+	}
+	origin, err := originOf(pkg, publish, provenance)
+	if err != nil {
+		return refusals(err)
+	}
+	return origin, nil, nil
+}
+
+func refusals(err error) (*Origin, []*verify.Refusal, error) {
+	var r *verify.Refusal
+	if errors.As(err, &r) {
+		return nil, []*verify.Refusal{r}, nil
+	}
+	return nil, nil, err
+}
+
+// originOf compares the statements of an answer with the package and the certificate.
+func originOf(pkg Package, publish, provenance []statement) (*Origin, error) {
 	if err := exactlyOne(publish, "publish attestation", verify.CodePublishMissing); err != nil {
 		return nil, err
 	}
@@ -82,7 +129,7 @@ func CheckAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := checkProvenance(provenance[0])
+	certificate, builder, err := checkProvenance(provenance[0])
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +137,16 @@ func CheckAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	if len(times) == 0 {
 		return nil, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a signed time of publication", Found: "none"}
 	}
+	sum := sha256.Sum256(provenance[0].bundle)
+	signature := provenance[0].Signature()
+	signature.Root = verify.PublicGoodName // what the checker trusts stands in its place
 	return &Origin{
 		Registry: registry, PublishedAt: times[0].Time,
-		Issuer: certificate.Issuer, Identity: certificate.Identity, Repository: certificate.Repository,
+		Issuer: certificate.Issuer, Identity: certificate.Identity,
+		Repository: certificate.Repository, RepositoryID: certificate.RepositoryID, OwnerID: certificate.OwnerID,
 		Commit: certificate.Commit, Ref: certificate.Ref, Workflow: certificate.BuildConfig,
-		Runner: certificate.Runner, Trigger: certificate.Trigger,
+		Runner: certificate.Runner, Trigger: certificate.Trigger, Bundle: "sha256:" + hex.EncodeToString(sum[:]),
+		signature: signature, builder: builder,
 	}, nil
 }
 
@@ -148,7 +200,7 @@ func openMember(ctx context.Context, checker verify.Checker, pkg Package, artifa
 	if name := signed.Subject[0].Name; name != pkg.purl() {
 		return statement{}, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: pkg.purl(), Found: fmt.Sprintf("%.200q", name)}
 	}
-	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType}, nil
+	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType, bundle: compact(m.Bundle)}, nil
 }
 
 // named says in a refusal which member of the answer it is about.
@@ -194,4 +246,14 @@ func checkPublish(pkg Package, s statement) (registry string, err error) {
 		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: "the registry's address", Found: "none"}
 	}
 	return predicate.Registry, nil
+}
+
+// compact drops the white space of a bundle, which every store of it changes. It is
+// valid JSON: it was parsed.
+func compact(bundle jsontext.Value) []byte {
+	small := bundle.Clone()
+	if small.Compact() != nil {
+		return bundle
+	}
+	return small
 }

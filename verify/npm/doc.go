@@ -9,8 +9,16 @@
 //
 // The provenance's predicate is written in the publisher's own job and can say
 // anything. What counts is the certificate, whose fields the CI's identity
-// provider vouches for; in repository, commit, ref, workflow, trigger and ids the
-// predicate must not contradict it.
+// provider vouches for; in repository, commit, ref, workflow, runner, trigger and ids
+// the predicate must not contradict it.
+//
+// Beside them stands the registry's own signature over name, version and digest. What
+// else a registry says (when and by whom a version was published, which scripts it
+// has) nobody signed: it can make a package be denied, and never be trusted.
+//
+// An [Inspector] checks a project by evidence that is asked for ([Online]) or was saved
+// ([Answers]), and compares what it finds with [Expectations]: what a person accepted
+// of each package line before.
 //
 // A registry's answer is one document about one package: anything invalid in it
 // denies the package. What a package is expected to be (name, version,

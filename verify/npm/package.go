@@ -92,7 +92,7 @@ func SHA512(integrity string) (string, error) {
 	case len(digests) == 0:
 		return "", &verify.Refusal{Code: verify.CodeIntegrityWeak, Expected: "an integrity of sha512", Found: fmt.Sprintf("%.120q", integrity)}
 	case len(digests) > 1:
-		return "", &verify.Refusal{Code: verify.CodeIntegrityWeak, Expected: "one sha512", Found: fmt.Sprintf("%d different ones", len(digests))}
+		return "", &verify.Refusal{Code: verify.CodeIntegrityAmbiguous, Expected: "one sha512", Found: fmt.Sprintf("%d different ones", len(digests))}
 	}
 	return digests[0], nil
 }

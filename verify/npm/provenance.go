@@ -23,18 +23,20 @@ const (
 // field is empty where the predicate's format lacks it.
 type claims struct {
 	repository, commit, ref, repositoryID, ownerID, trigger, workflow string
+	builder                                                           string
 }
 
 // checkProvenance checks that a provenance was signed with a certificate of a
 // known CI, and that its predicate does not contradict that certificate. It
-// returns the certificate: nothing that only the predicate says is believed.
-func checkProvenance(s statement) (*verify.Certificate, error) {
+// returns the certificate, for nothing that only the predicate says is believed, and
+// the builder that the predicate claims.
+func checkProvenance(s statement) (*verify.Certificate, string, error) {
 	c := s.Signature().Certificate
 	if c == nil {
-		return nil, &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "provenance signed with a CI's certificate", Found: "one by key " + s.Signature().Signer()}
+		return nil, "", &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "provenance signed with a CI's certificate", Found: "one by key " + s.Signature().Signer()}
 	}
 	if c.Issuer != issuerGitHub && c.Issuer != issuerGitLab {
-		return nil, &verify.Refusal{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}
+		return nil, "", &verify.Refusal{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}
 	}
 	var said claims
 	var err error
@@ -44,7 +46,7 @@ func checkProvenance(s statement) (*verify.Certificate, error) {
 		said, err = claimsV1(s.Statement().Predicate)
 	}
 	if err != nil {
-		return nil, &verify.Refusal{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}
+		return nil, "", &verify.Refusal{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}
 	}
 	for _, f := range []struct {
 		what, certificate, predicate string
@@ -57,14 +59,27 @@ func checkProvenance(s statement) (*verify.Certificate, error) {
 		{"owner id", c.OwnerID, said.ownerID, false},
 		{"trigger", c.Trigger, said.trigger, false},
 		{"workflow", c.BuildConfig, said.workflow, false},
+		{"runner", c.Runner, runnerOf(said.builder), false},
 	} {
 		unknown := f.certificate == "" || f.predicate == ""
 		if (f.required && unknown) || (!unknown && f.certificate != f.predicate) {
-			return nil, &verify.Refusal{Code: verify.CodeProvenanceMismatch,
+			return nil, "", &verify.Refusal{Code: verify.CodeProvenanceMismatch,
 				Expected: fmt.Sprintf("%s %q, as in the certificate", f.what, f.certificate), Found: fmt.Sprintf("%.200q", f.predicate)}
 		}
 	}
-	return c, nil
+	return c, said.builder, nil
+}
+
+// githubRunner is the builder of npm's provenance on GitHub, before the kind of runner.
+const githubRunner = "https://github.com/actions/runner/"
+
+// runnerOf returns the kind of runner that a builder's name gives; "" if it gives none.
+func runnerOf(builder string) string {
+	kind, ok := strings.CutPrefix(builder, githubRunner)
+	if !ok {
+		return ""
+	}
+	return kind
 }
 
 // claimsV1 reads SLSA provenance v1 as npm's client writes it on GitHub
@@ -81,6 +96,7 @@ func claimsV1(predicate []byte) (claims, error) {
 		repositoryID: text(github["repository_id"]),
 		ownerID:      text(github["repository_owner_id"]),
 		trigger:      text(github["event_name"]),
+		builder:      p.RunDetails.Builder.ID,
 	}
 	if path, ref := text(workflow["path"]), text(workflow["ref"]); path != "" && ref != "" {
 		c.workflow = c.repository + "/" + path + "@" + ref
@@ -102,6 +118,9 @@ func claimsV1(predicate []byte) (claims, error) {
 // and still writes it on GitLab.
 func claimsV02(predicate []byte) (claims, error) {
 	var p struct {
+		Builder struct {
+			ID string `json:"id"`
+		} `json:"builder"`
 		Invocation struct {
 			ConfigSource struct {
 				URI        string            `json:"uri"`
@@ -120,6 +139,7 @@ func claimsV02(predicate []byte) (claims, error) {
 		repositoryID: text(env["GITHUB_REPOSITORY_ID"]),
 		ownerID:      text(env["GITHUB_REPOSITORY_OWNER_ID"]),
 		trigger:      text(env["GITHUB_EVENT_NAME"]),
+		builder:      p.Builder.ID,
 	}
 	c.repository, c.ref = splitSource(source.URI)
 	// GITHUB_WORKFLOW_REF is OWNER/REPO/PATH@REF.

@@ -1,0 +1,98 @@
+package npm
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm/tarball"
+)
+
+// integrity judges the digest that the lockfile demands and returns it as the registry
+// signs it ("sha512-..."); "" if there is none that binds the package.
+func (j *job) integrity() string {
+	sum, err := SHA512(j.pkg.Integrity)
+	if err == nil {
+		raw, err := hex.DecodeString(sum)
+		if err != nil || len(raw) != sha512.Size {
+			return ""
+		}
+		return "sha512-" + base64.StdEncoding.EncodeToString(raw)
+	}
+	var r *verify.Refusal
+	if !errors.As(err, &r) {
+		return ""
+	}
+	if r.Code == verify.CodeIntegrityMissing && j.entry.Checksum != "" {
+		r = &verify.Refusal{Code: verify.CodeNoLockfileDigest, Expected: "a digest of the tarball", Found: "one of the package manager's own archive"}
+	}
+	j.find(r)
+	return ""
+}
+
+// bytes looks at the tarball, where it is at hand. It returns its contents only if its
+// SHA-512 is the one that the lockfile demands. Where the lockfile has none of the
+// tarball (yarn's checksum is of its own archive), the tarball at hand gives it.
+func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, error) {
+	missing := &verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball", Found: "it is not at hand"}
+	if j.inspector.Tarballs == nil {
+		j.find(missing)
+		return nil, nil
+	}
+	address := j.entry.Resolved
+	if answered.Metadata != nil && answered.Metadata.Dist.Tarball != "" {
+		address = answered.Metadata.Dist.Tarball
+	}
+	contents, err := j.inspector.Tarballs.Contents(ctx, j.pkg, address)
+	if err != nil {
+		return nil, j.refuse(err)
+	}
+	if contents == nil {
+		j.find(missing)
+		return nil, nil
+	}
+	found := "sha512-" + base64.StdEncoding.EncodeToString(contents.SHA512[:])
+	if j.pkg.Integrity == "" && j.entry.Checksum != "" {
+		j.pkg.Integrity = found
+	}
+	want, err := SHA512(j.pkg.Integrity)
+	if err != nil {
+		return nil, nil // integrity says so
+	}
+	if want != hex.EncodeToString(contents.SHA512[:]) {
+		j.find(&verify.Refusal{Code: verify.CodeTarballMismatch, Expected: j.pkg.Integrity, Found: found})
+		return nil, nil
+	}
+	j.result.Tarball = true
+	return contents, nil
+}
+
+// resolved compares the host that the lockfile names with the registry that was asked.
+func (j *job) resolved(answered Answered) {
+	if j.entry.Resolved == "" || answered.Registry == "" {
+		return
+	}
+	found := originOfURL(j.entry.Resolved)
+	for _, known := range []string{answered.Registry, answered.Mirror, j.inspector.Registry} {
+		if known != "" && found == originOfURL(known) {
+			return
+		}
+	}
+	j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a tarball of " + originOfURL(answered.Registry), Found: found})
+}
+
+// originOfURL returns scheme and host of an address; what is none as it is, without
+// what may be a secret.
+func originOfURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return fmt.Sprintf("%.100q", address[strings.LastIndexByte(address, '@')+1:])
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
+}

@@ -1,0 +1,93 @@
+package npm
+
+import (
+	"testing"
+
+	jsonv2 "github.com/go-json-experiment/json"
+)
+
+func TestRepositoryURL(t *testing.T) {
+	const want = "https://github.com/acme/foo"
+	for _, s := range []string{
+		"acme/foo", "github:acme/foo", "github:acme/foo#main", "https://github.com/acme/foo", "https://github.com/acme/foo.git", "git+https://github.com/acme/foo.git",
+		"git://github.com/acme/foo.git", "git+ssh://git@github.com/acme/foo.git", "git@github.com:acme/foo.git", "https://www.github.com/acme/foo/",
+		"https://github.com/acme/foo/tree/main/packages/x", "https://github.com/acme/foo#readme", "http://user:pass@github.com/acme/foo",
+	} {
+		if got := repositoryURL(s); got != want {
+			t.Errorf("%s: expected %s, found %s", s, want, got)
+		}
+	}
+	for _, s := range []string{"acme/foo-evil", "gitlab:acme/foo", "https://github.com.evil/acme/foo", "https://github.com/mallory/foo", "https://evil.example/github.com/acme/foo", "acme", ""} {
+		if got := repositoryURL(s); got == want {
+			t.Errorf("%s is taken for %s", s, want)
+		}
+	}
+	if got := repositoryURL("gitlab:group/sub/foo"); got != "https://gitlab.com/group/sub/foo" {
+		t.Errorf("found %s", got)
+	}
+}
+
+// FuzzPackument: whatever a registry says, what is kept of it is read back the same.
+func FuzzPackument(f *testing.F) {
+	f.Add([]byte(`{"name":"a","versions":{"1.0.0":{"dist":{"integrity":"sha512-x","signatures":[{"keyid":"k","sig":"AAAA"}],"attestations":{}},"_npmUser":{"name":"u","trustedPublisher":{}},"maintainers":[{"name":"m"},"n <n@x>"]},"1.1.0":{"scripts":{"install":"x","test":1}}},"time":{"1.0.0":"2026-01-01T00:00:00Z","1.1.0":"2026-01-02T00:00:00.000Z","created":"x"}}`))
+	f.Add([]byte(`{"name":"a","versions":{"1.0.0":null}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := parsePackument(data, "a")
+		if err != nil {
+			return
+		}
+		for version := range p.versions {
+			m, err := p.of(version)
+			if err != nil {
+				continue
+			}
+			body, err := jsonv2.Marshal(m, jsonv2.Deterministic(true))
+			if err != nil {
+				continue // what is no valid UTF-8 is not saved
+			}
+			again, err := parseMetadata(body)
+			if err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			second, err := jsonv2.Marshal(again, jsonv2.Deterministic(true))
+			if err != nil || string(second) != string(body) {
+				t.Errorf("saved as %s, read as %s (%v)", body, second, err)
+			}
+		}
+	})
+}
+
+// FuzzExpectations: what is read is written the same, and read again.
+func FuzzExpectations(f *testing.F) {
+	f.Add([]byte(`{"schema":"` + ExpectationsSchema + `","packages":{"a@1":{"provenance":true,"repository":"https://github.com/a/a","versions":{"1.0.0":"sha512-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="},"except":["1.0.0"]}}}`))
+	f.Add([]byte(`{"schema":"x"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := ParseExpectations(data)
+		if err != nil {
+			return
+		}
+		text, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseExpectations(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if second, err := again.Encode(); err != nil || string(second) != string(text) {
+			t.Errorf("%s became %s (%v)", text, second, err)
+		}
+	})
+}
+
+// FuzzAnswersFile: a file of answers never panics, and never is an answer about another
+// package.
+func FuzzAnswersFile(f *testing.F) {
+	f.Add([]byte(`{"schema":"` + AnswersSchema + `","asked":{"name":"a","version":"1.0.0","registry":"https://registry.example"},"answers":{"metadata":{"status":200,"body":{"dist":{}}},"attestations":{"status":404}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		answered, err := parseAnswers(Package{Name: "a", Version: "1.0.0"}, data)
+		if err == nil && answered.Attestations != nil && answered.AttestationsErr != nil {
+			t.Error("an answer and none at once")
+		}
+	})
+}

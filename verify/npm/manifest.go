@@ -1,0 +1,226 @@
+package npm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+
+	lockfile "plimsoll.example/sbom/npm"
+	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm/tarball"
+)
+
+// manifest judges the package.json in a tarball whose bytes are those that the
+// lockfile demands.
+func (j *job) manifest(contents *tarball.Contents, answered Answered) {
+	if contents == nil {
+		return
+	}
+	m := contents.Manifest
+	if m.Name != j.pkg.Name || withoutBuild(m.Version) != withoutBuild(j.pkg.Version) {
+		j.find(&verify.Refusal{Code: verify.CodeManifestDiffers, Expected: j.pkg.String(), Found: fmt.Sprintf("%.200q", m.Name+"@"+m.Version)})
+	}
+	scripts := m.InstallScripts(contents.BindingGyp)
+	j.result.Scripts = &Scripts{Names: append([]string{}, scripts...), Source: scriptsOfTarball}
+	if answered.Metadata != nil {
+		told := answered.Metadata.scripts()
+		same := slices.Equal(runAtInstall(told), runAtInstall(scripts))
+		if len(answered.Metadata.Scripts) == 0 && answered.Metadata.HasInstallScript { // it says only that there are some
+			same = len(scripts) > 0
+		}
+		if !same {
+			j.find(&verify.Refusal{Code: verify.CodeManifestScriptsDiffer, Expected: "install scripts " + listed(scripts) + ", as in the tarball", Found: listed(told) + " in the metadata"})
+		}
+	}
+	if o := j.result.Origin; o != nil && m.Repository != "" {
+		if said := repositoryURL(m.Repository); !strings.EqualFold(said, repositoryURL(o.Repository)) {
+			j.find(&verify.Refusal{Code: verify.CodeManifestRepositoryDiffers, Expected: o.Repository + ", where it was built", Found: fmt.Sprintf("%.200q in package.json", m.Repository)})
+		}
+	}
+}
+
+// runAtInstall makes an implicit build of binding.gyp the script that npm's registry
+// writes in its place.
+func runAtInstall(names []string) []string {
+	var plain []string
+	for _, n := range names {
+		n, _, _ = strings.Cut(n, " ")
+		plain = append(plain, n)
+	}
+	slices.Sort(plain)
+	return plain
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "(none)"
+	}
+	return strings.Join(names, ", ")
+}
+
+func withoutBuild(version string) string {
+	version, _, _ = strings.Cut(strings.TrimPrefix(version, "v"), "+")
+	return version
+}
+
+// hosted are npm's shorthands for repositories.
+var hosted = pattern(`^(?:(github|gitlab|bitbucket):)?([\w.-]+)/([\w./-]+)(?:#.*)?$`)
+
+// scpLike is git@HOST:PATH.
+var scpLike = pattern(`^(?:[\w.-]+@)?([\w.-]+\.[\w-]+):(.+)$`)
+
+// repositoryURL returns https://HOST/PATH of the forms in which package.json names a
+// repository; text that is none of them as it is.
+func repositoryURL(s string) string {
+	address := strings.TrimPrefix(strings.TrimSpace(s), "git+")
+	if m := hosted().FindStringSubmatch(address); m != nil {
+		host := map[string]string{"": "github.com", "github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}[m[1]]
+		address = "https://" + host + "/" + m[2] + "/" + m[3]
+	} else if !strings.Contains(address, "://") {
+		if m := scpLike().FindStringSubmatch(address); m != nil {
+			address = "https://" + m[1] + "/" + m[2]
+		}
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return s
+	}
+	host := strings.TrimPrefix(strings.ToLower(u.Hostname()), "www.")
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+	if host == "github.com" && len(parts) > 2 { // .../tree/main/packages/x
+		parts = parts[:2]
+	}
+	return "https://" + host + "/" + strings.TrimSuffix(strings.Join(parts, "/"), ".git")
+}
+
+// scripts judges what runs when the package is installed. It is read from the tarball
+// if that is at hand; what lockfile and metadata say is nobody's word.
+func (j *job) scripts(answered *Answered) {
+	if j.result.Scripts == nil {
+		j.result.Scripts = j.toldScripts(answered)
+	}
+	if j.result.Scripts == nil {
+		switch j.source {
+		case lockfile.SourceRegistry:
+			j.find(&verify.Refusal{Code: verify.CodeScriptsUnknown, Expected: "the tarball or the version's metadata", Found: "neither"})
+		case lockfile.SourceGit:
+			j.find(&verify.Refusal{Code: verify.CodeScriptsUnknown, Expected: "the repository's package.json", Found: "a git dependency, of which npm runs prepare too",
+				Remedy: "read its scripts; install with --ignore-scripts"})
+		case lockfile.SourceTarball, lockfile.SourceFile:
+			j.find(&verify.Refusal{Code: verify.CodeScriptsUnknown, Expected: "the tarball", Found: "it is not read: it comes from no registry",
+				Remedy: "read its scripts; install with --ignore-scripts"})
+		}
+		return
+	}
+	scripts := j.result.Scripts.Names
+	if len(scripts) == 0 || j.mayRunScripts() {
+		return
+	}
+	r := &verify.Refusal{Code: verify.CodeInstallScript, Expected: "no install script", Found: listed(scripts) + " (" + j.result.Scripts.Source + ")"}
+	if line, recorded := j.inspector.Expectations.line(j.pkg); recorded {
+		if j.newScripts(line.InstallScripts) {
+			r = &verify.Refusal{Code: verify.CodeInstallScriptNew, Expected: "install scripts " + listed(line.InstallScripts) + ", as recorded", Found: listed(scripts) + " (" + j.result.Scripts.Source + ")"}
+		}
+	}
+	j.find(r)
+}
+
+// newScripts tells whether a package has install scripts that were not recorded. A
+// lockfile says only that there are some.
+func (j *job) newScripts(recorded []string) bool {
+	found := j.result.Scripts
+	if found.Source == scriptsOfMetadata && slices.Equal(found.Names, []string{"install"}) {
+		return len(recorded) == 0
+	}
+	return slices.ContainsFunc(found.Names, func(s string) bool { return !slices.Contains(recorded, s) })
+}
+
+func (j *job) toldScripts(answered *Answered) *Scripts {
+	told := &Scripts{Names: []string{}, Source: scriptsOfMetadata}
+	known := j.entry.HasInstallScript
+	if known {
+		told.Names = append(told.Names, "install")
+	}
+	if answered != nil && answered.Metadata != nil {
+		known = true
+		if names := answered.Metadata.scripts(); len(names) > 0 {
+			told.Names = names
+		}
+	}
+	if !known {
+		return nil
+	}
+	return told
+}
+
+func (j *job) mayRunScripts() bool {
+	if j.inspector.Policy == nil {
+		return false
+	}
+	allowed := j.inspector.Policy.NPM.InstallScripts
+	return slices.Contains(allowed, j.pkg.Name) || slices.Contains(allowed, j.pkg.String())
+}
+
+// malicious looks the package up in the advisories.
+func (j *job) malicious() {
+	if j.inspector.Advisories == nil || j.source == lockfile.SourceWorkspace || j.pkg.Name == "" {
+		return
+	}
+	for _, id := range j.inspector.Advisories.Malicious(j.pkg.Name, j.pkg.Version) {
+		j.find(&verify.Refusal{Code: verify.CodeMalicious, Advisory: id, Expected: "a package that no advisory calls malicious", Found: fmt.Sprintf("%.100s is about %s", id, j.pkg)})
+	}
+}
+
+// installed compares what lies in node_modules with the tarball.
+func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
+	if j.inspector.Installed == nil {
+		return nil
+	}
+	for _, place := range j.result.Places {
+		if !strings.HasPrefix(place, "node_modules/") && !strings.Contains(place, "/node_modules/") {
+			continue
+		}
+		info, err := fs.Stat(j.inspector.Installed, place)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // for another platform, or not installed
+		}
+		j.compared = true
+		if err != nil || !info.IsDir() {
+			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a folder at " + place, Found: "something else"})
+			continue
+		}
+		if contents == nil {
+			j.findAs(&verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball, to compare " + place + " with", Found: "it is not at hand"}, verify.Deny)
+			continue
+		}
+		sub, err := fs.Sub(j.inspector.Installed, place)
+		if err != nil {
+			return err
+		}
+		differences, err := contents.Compare(ctx, sub)
+		if err != nil {
+			return err
+		}
+		if len(differences) > 0 {
+			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "the tarball's files in " + place, Found: describe(differences)})
+		}
+	}
+	return nil
+}
+
+func describe(differences []tarball.Difference) string {
+	const most = 20
+	var parts []string
+	for i, d := range differences {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(differences)-most))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s %.200q", d.Kind, d.Path))
+	}
+	return strings.Join(parts, ", ")
+}

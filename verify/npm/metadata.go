@@ -1,0 +1,342 @@
+package npm
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/semver"
+
+	"plimsoll.example/attest"
+)
+
+// Metadata is what is used of a registry's metadata about one version. Nothing in it
+// is signed: Dist.Signatures are over name, version and integrity alone.
+type Metadata struct {
+	Name             string            `json:"name,omitempty"`
+	Version          string            `json:"version,omitempty"`
+	Dist             Dist              `json:"dist"`
+	Scripts          map[string]string `json:"scripts,omitempty"` // those that run at install
+	HasInstallScript bool              `json:"hasInstallScript,omitempty"`
+	GypFile          bool              `json:"gypfile,omitempty"`
+	User             User              `json:"_npmUser,omitzero"`
+	Maintainers      []Maintainer      `json:"maintainers,omitempty"`
+	Time             time.Time         `json:"time,omitzero"` // of publication, as the registry says
+	// Earlier are versions that were published before: the newest of them, and those
+	// below this one for which the registry announces attestations.
+	Earlier []Earlier `json:"earlier,omitempty"`
+}
+
+// Dist is what the metadata says of the tarball.
+type Dist struct {
+	Tarball      string          `json:"tarball,omitempty"`
+	Integrity    string          `json:"integrity,omitempty"`
+	Signatures   []DistSignature `json:"signatures,omitempty"`
+	Attestations jsontext.Value  `json:"attestations,omitempty"` // an object announces attestations
+}
+
+// A DistSignature is the registry's over "NAME@VERSION:INTEGRITY".
+type DistSignature struct {
+	KeyID string `json:"keyid"`
+	Sig   string `json:"sig"` // base64
+}
+
+// A User is who published a version.
+type User struct {
+	Name             string         `json:"name,omitempty"`
+	TrustedPublisher jsontext.Value `json:"trustedPublisher,omitempty"` // an object where CI published without a token
+}
+
+func (u User) trusted() bool { return u.TrustedPublisher.Kind() == '{' }
+
+// A Maintainer is who may publish.
+type Maintainer struct {
+	Name string `json:"name"`
+}
+
+// UnmarshalJSONFrom also reads a maintainer that is text ("name <mail>").
+func (m *Maintainer) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	var object struct {
+		Name flexible `json:"name"`
+	}
+	switch raw.Kind() {
+	case '{':
+		err = jsonv2.Unmarshal(raw, &object)
+		m.Name = string(object.Name)
+	case '"':
+		err = jsonv2.Unmarshal(raw, &m.Name)
+		m.Name, _, _ = strings.Cut(m.Name, " <")
+	}
+	return err
+}
+
+// Earlier is a version that was published before.
+type Earlier struct {
+	Version     string       `json:"version"`
+	Integrity   string       `json:"integrity,omitempty"`
+	Time        time.Time    `json:"time,omitzero"`
+	User        User         `json:"_npmUser,omitzero"`
+	Maintainers []Maintainer `json:"maintainers,omitempty"`
+	Before      bool         `json:"before,omitempty"`    // the release before this one, by time
+	Announced   bool         `json:"announced,omitempty"` // the registry announces attestations for it
+}
+
+// installScripts are what npm runs when it installs a package from a registry.
+var installScripts = []string{"preinstall", "install", "postinstall"}
+
+// announces says whether the metadata promises attestations.
+func (m *Metadata) announces() bool { return m.Dist.Attestations.Kind() == '{' }
+
+// maxSignatures bounds the registry's signatures over one version.
+const maxSignatures = 16
+
+// check refuses metadata in which something has a kind that no registry writes.
+func (m *Metadata) check() error {
+	if len(m.Dist.Attestations) > 0 {
+		switch m.Dist.Attestations.Kind() {
+		case '{', 'n':
+		default:
+			return errors.New("dist.attestations: expected an object")
+		}
+	}
+	if len(m.Dist.Signatures) > maxSignatures {
+		return fmt.Errorf("dist.signatures: expected at most %d, found %d", maxSignatures, len(m.Dist.Signatures))
+	}
+	for _, s := range m.Dist.Signatures {
+		if _, err := base64.StdEncoding.DecodeString(s.Sig); err != nil || s.KeyID == "" {
+			return errors.New("dist.signatures: expected a key's id and a signature in base64")
+		}
+	}
+	return nil
+}
+
+// scripts returns the names of the install scripts that the metadata tells of.
+func (m *Metadata) scripts() []string {
+	var names []string
+	for _, name := range installScripts {
+		if m.Scripts[name] != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 && (m.GypFile || m.HasInstallScript) {
+		names = append(names, "install")
+	}
+	return names
+}
+
+// flexible is text where old packages have anything.
+type flexible string
+
+func (f *flexible) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	raw, err := dec.ReadValue()
+	if err == nil && raw.Kind() == '"' {
+		return jsonv2.Unmarshal(raw, (*string)(f))
+	}
+	return err
+}
+
+// texts are a mapping of texts where old packages have anything.
+type texts map[string]string
+
+func (t *texts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	raw, err := dec.ReadValue()
+	if err != nil || raw.Kind() != '{' {
+		return err
+	}
+	var fields map[string]flexible
+	if err := jsonv2.Unmarshal(raw, &fields); err != nil {
+		return err
+	}
+	*t = texts{}
+	for k, v := range fields {
+		if v != "" {
+			(*t)[k] = string(v)
+		}
+	}
+	return nil
+}
+
+// rawVersion is a version's metadata as a registry sends it.
+type rawVersion struct {
+	Name             flexible       `json:"name"`
+	Version          flexible       `json:"version"`
+	Dist             rawDist        `json:"dist"`
+	Scripts          texts          `json:"scripts"`
+	HasInstallScript jsontext.Value `json:"hasInstallScript"`
+	GypFile          jsontext.Value `json:"gypfile"`
+	User             rawUser        `json:"_npmUser"`
+	Maintainers      rawMaintainers `json:"maintainers"`
+	Time             flexible       `json:"time"`
+	Earlier          []Earlier      `json:"earlier"`
+}
+
+type rawDist struct {
+	Tarball      flexible        `json:"tarball"`
+	Integrity    flexible        `json:"integrity"`
+	Signatures   []DistSignature `json:"signatures"`
+	Attestations jsontext.Value  `json:"attestations"`
+}
+
+// rawUser reads what is an object, and nothing else.
+type rawUser User
+
+func (u *rawUser) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	raw, err := dec.ReadValue()
+	if err != nil || raw.Kind() != '{' {
+		return err
+	}
+	var object struct {
+		Name             flexible       `json:"name"`
+		TrustedPublisher jsontext.Value `json:"trustedPublisher"`
+	}
+	if err := jsonv2.Unmarshal(raw, &object); err != nil {
+		return err
+	}
+	u.Name, u.TrustedPublisher = string(object.Name), object.TrustedPublisher.Clone()
+	return nil
+}
+
+type rawMaintainers []Maintainer
+
+func (m *rawMaintainers) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	raw, err := dec.ReadValue()
+	if err != nil || raw.Kind() != '[' {
+		return err
+	}
+	return jsonv2.Unmarshal(raw, (*[]Maintainer)(m))
+}
+
+// metadata keeps what is used.
+func (v *rawVersion) metadata() (*Metadata, error) {
+	m := &Metadata{
+		Name: string(v.Name), Version: string(v.Version),
+		Dist: Dist{Tarball: string(v.Dist.Tarball), Integrity: string(v.Dist.Integrity), Signatures: v.Dist.Signatures, Attestations: v.Dist.Attestations.Clone()},
+		User: User(v.User), Maintainers: v.Maintainers, Earlier: v.Earlier,
+		HasInstallScript: v.HasInstallScript.Kind() == 't', GypFile: v.GypFile.Kind() == 't',
+	}
+	for _, name := range installScripts {
+		if script := v.Scripts[name]; script != "" {
+			if m.Scripts == nil {
+				m.Scripts = map[string]string{}
+			}
+			m.Scripts[name] = script
+		}
+	}
+	if v.Time != "" {
+		var err error
+		if m.Time, err = time.Parse(time.RFC3339, string(v.Time)); err != nil {
+			return nil, errors.New("time: expected an RFC 3339 time")
+		}
+	}
+	return m, m.check()
+}
+
+// parseMetadata reads the metadata of one version. Its errors say what is wrong.
+func parseMetadata(body []byte) (*Metadata, error) {
+	var raw rawVersion
+	if err := jsonv2.Unmarshal(body, &raw); err != nil {
+		return nil, attest.JSONError(err)
+	}
+	return raw.metadata()
+}
+
+// A packument is a registry's document about all versions of a package.
+type packument struct {
+	versions map[string]*rawVersion
+	times    map[string]time.Time
+	order    []string // versions with a time, oldest first
+}
+
+// maxVersions bounds the versions of one package.
+const maxVersions = 100_000
+
+func parsePackument(body []byte, name string) (*packument, error) {
+	var doc struct {
+		Name     flexible               `json:"name"`
+		Versions map[string]*rawVersion `json:"versions"`
+		Time     texts                  `json:"time"`
+	}
+	// READMEs are cut at a byte, not at a character.
+	if err := jsonv2.Unmarshal(body, &doc, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, attest.JSONError(err)
+	}
+	switch {
+	case string(doc.Name) != name:
+		return nil, errors.New("it is about another package")
+	case len(doc.Versions) > maxVersions:
+		return nil, errors.New("it has too many versions")
+	}
+	p := &packument{versions: doc.Versions, times: map[string]time.Time{}}
+	for version, v := range doc.Versions {
+		if v == nil {
+			return nil, errors.New("it has a version that is null")
+		}
+		if text := doc.Time[version]; text != "" {
+			t, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				return nil, errors.New("time: expected RFC 3339 times")
+			}
+			p.times[version] = t
+			p.order = append(p.order, version)
+		}
+	}
+	slices.SortFunc(p.order, func(a, b string) int {
+		return cmp.Or(p.times[a].Compare(p.times[b]), semver.Compare("v"+a, "v"+b), strings.Compare(a, b))
+	})
+	return p, nil
+}
+
+// maxEarlier is how many earlier versions are asked for attestations.
+const maxEarlier = 3
+
+// of returns the metadata of a version with what is used of the earlier ones; nil if
+// there is no such version.
+func (p *packument) of(version string) (*Metadata, error) {
+	raw := p.versions[version]
+	if raw == nil {
+		return nil, nil
+	}
+	m, err := raw.metadata()
+	if err != nil {
+		return nil, err
+	}
+	m.Time, m.Earlier = p.times[version], nil // a version's own word does not count
+	if i := slices.Index(p.order, version); i > 0 {
+		m.Earlier = append(m.Earlier, p.earlier(p.order[i-1], true))
+	}
+	var announced []string
+	for v, other := range p.versions {
+		older := p.times[version].IsZero() || p.times[v].IsZero() || p.times[v].Before(p.times[version])
+		if older && other.Dist.Attestations.Kind() == '{' && semver.Compare("v"+v, "v"+version) < 0 {
+			announced = append(announced, v)
+		}
+	}
+	slices.SortFunc(announced, func(a, b string) int {
+		return cmp.Or(semver.Compare("v"+b, "v"+a), strings.Compare(b, a)) // the nearest first
+	})
+	for _, v := range announced[:min(len(announced), maxEarlier)] {
+		if len(m.Earlier) > 0 && m.Earlier[0].Version == v {
+			continue
+		}
+		m.Earlier = append(m.Earlier, p.earlier(v, false))
+	}
+	return m, nil
+}
+
+func (p *packument) earlier(version string, before bool) Earlier {
+	v := p.versions[version]
+	return Earlier{
+		Version: version, Integrity: string(v.Dist.Integrity), Time: p.times[version], User: User(v.User),
+		Maintainers: v.Maintainers, Before: before, Announced: v.Dist.Attestations.Kind() == '{',
+	}
+}

@@ -1,0 +1,117 @@
+package npm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"plimsoll.example/verify"
+)
+
+// attestations verifies publish attestation and provenance, where there are any.
+func (j *job) attestations(ctx context.Context, answered Answered, integrity string) error {
+	if answered.AttestationsErr != nil {
+		return j.refuse(answered.AttestationsErr)
+	}
+	if answered.Attestations == nil {
+		if answered.Metadata != nil && answered.Metadata.announces() {
+			j.find(withheld())
+			return nil
+		}
+		j.find(noAttestations())
+		return nil
+	}
+	if integrity == "" {
+		return nil // what they would be about is not known; integrity says so
+	}
+	pkg := j.pkg
+	pkg.Integrity = integrity
+	origin, refused, err := checkAttestations(ctx, j.inspector.Checker, pkg, answered.Attestations)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		j.find(r)
+	}
+	if origin != nil && len(refused) == 0 {
+		j.attestationsOf(origin, answered)
+	}
+	return nil
+}
+
+func withheld() *verify.Refusal {
+	return &verify.Refusal{Code: verify.CodeAttestationsWithheld, Expected: "the attestations that the version's metadata announces", Found: "404"}
+}
+
+func noAttestations() *verify.Refusal {
+	return &verify.Refusal{Code: verify.CodeNoAttestations, Expected: "attestations", Found: "none: the registry has none for this version",
+		Remedy: "nothing, if the package never had any; else find out why it lost them"}
+}
+
+// outsiders are events on GitHub that somebody without rights in the repository can
+// cause, with what they wrote.
+var outsiders = []string{"pull_request_target", "pull_request", "issue_comment", "issues", "discussion", "discussion_comment", "fork", "watch"}
+
+// build judges how a verified provenance says that the package was built.
+func (j *job) build(origin *Origin) {
+	if slices.Contains(outsiders, origin.Trigger) {
+		j.find(&verify.Refusal{Code: verify.CodeTriggerUntrusted, Expected: "a build set off by a push, a release or a maintainer", Found: origin.Trigger})
+	}
+	if origin.Runner == "self-hosted" {
+		j.find(&verify.Refusal{Code: verify.CodeRunnerSelfHosted, Expected: "a runner of the CI service", Found: origin.Runner})
+	}
+	j.result.Level = 1
+	if j.inspector.Policy != nil {
+		j.result.Level = j.inspector.Policy.LevelOf(origin.signature, origin.builder)
+	}
+}
+
+// sameRegistry compares two addresses of registries.
+func sameRegistry(a, b string) bool {
+	normal := func(s string) string { return strings.ToLower(strings.TrimRight(s, "/")) }
+	return normal(a) == normal(b)
+}
+
+// downgrade looks, where nothing is recorded of the package and this version has no
+// provenance, whether an earlier one had it. That one is verified: a registry's word
+// that there was some would let anybody raise an alarm.
+func (j *job) downgrade(ctx context.Context, answered Answered) error {
+	if j.result.Origin != nil || answered.Metadata == nil || answered.Attestations != nil || answered.AttestationsErr != nil {
+		return nil
+	}
+	if _, recorded := j.inspector.Expectations.line(j.pkg); recorded {
+		return nil
+	}
+	for _, e := range answered.Metadata.Earlier {
+		if !e.Announced {
+			continue
+		}
+		earlier := Package{Name: j.pkg.Name, Version: e.Version, Integrity: e.Integrity}
+		if earlier.check() != nil {
+			continue
+		}
+		other, err := j.inspector.Evidence.Answers(ctx, earlier)
+		if err != nil {
+			return err
+		}
+		if other.AttestationsErr != nil {
+			if err := j.refuse(other.AttestationsErr); err != nil {
+				return err
+			}
+			continue
+		}
+		if other.Attestations == nil {
+			continue
+		}
+		origin, refused, err := checkAttestations(ctx, j.inspector.Checker, earlier, other.Attestations)
+		if err != nil {
+			return err
+		}
+		if origin != nil && len(refused) == 0 {
+			j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: fmt.Sprintf("provenance, as %s has (%s)", earlier, origin.Repository), Found: "none"})
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package npm
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm/tarball"
+)
+
+// TarballName returns the name of a package's tarball in a folder of saved answers.
+func TarballName(pkg Package) string { return strings.TrimSuffix(FileName(pkg), ".json") + ".tgz" }
+
+// packName returns what npm pack calls a package's tarball.
+func packName(pkg Package) string {
+	return strings.ReplaceAll(strings.TrimPrefix(pkg.Name, "@"), "/", "-") + "-" + pkg.Version + ".tgz"
+}
+
+// A TarballSource is where tarballs come from. It may be used by several goroutines.
+type TarballSource interface {
+	// Open returns a package's tarball, and nil where it has none. A *verify.Refusal is
+	// an answer, another error ends the run.
+	Open(ctx context.Context, pkg Package, address string) (io.ReadCloser, error)
+}
+
+// SourcedTarballs are tarballs of the first source that has one.
+type SourcedTarballs struct {
+	Sources []TarballSource
+	// Save keeps a tarball under a name and returns what was kept, to be read; nil: none
+	// is kept.
+	Save func(name string, r io.Reader) (io.ReadCloser, error)
+}
+
+// Contents implements [Tarballs].
+func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address string) (*tarball.Contents, error) {
+	for _, source := range s.Sources {
+		r, err := source.Open(ctx, pkg, address)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			continue
+		}
+		contents, err := s.read(ctx, pkg, r)
+		var refused *verify.Refusal
+		other := errors.As(err, &refused) && refused.Code == verify.CodeTarballMismatch || err == nil && !demanded(pkg, contents.SHA512)
+		if _, cache := source.(CachedTarballs); cache && other {
+			continue // a damaged entry is none: npm throws it away too
+		}
+		return contents, err
+	}
+	return nil, nil
+}
+
+// demanded tells whether bytes with this digest are those that the lockfile demands.
+func demanded(pkg Package, sum [sha512.Size]byte) bool {
+	want, err := SHA512(pkg.Integrity)
+	return err == nil && want == hex.EncodeToString(sum[:])
+}
+
+// unreadable is what is wrong with a tarball that cannot be read: that it is another
+// one, where the lockfile says which it must be, and else what it is.
+func unreadable(pkg Package, sum [sha512.Size]byte, size int64, err error) error {
+	if _, known := SHA512(pkg.Integrity); known == nil && size > 0 && !demanded(pkg, sum) {
+		return &verify.Refusal{Code: verify.CodeTarballMismatch, Expected: pkg.Integrity, Found: "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
+	}
+	return &verify.Refusal{Code: verify.CodeTarballMalformed, Expected: "a tarball as npm packs it", Found: err.Error()}
+}
+
+func (s SourcedTarballs) read(ctx context.Context, pkg Package, r io.ReadCloser) (*tarball.Contents, error) {
+	defer r.Close()
+	from := r
+	if s.Save != nil {
+		kept, err := s.Save(TarballName(pkg), r)
+		if err != nil {
+			return nil, notFetched(ctx, err)
+		}
+		defer kept.Close()
+		from = kept
+	}
+	read, err := tarball.Read(ctx, from)
+	var bad *tarball.MalformedError
+	var manifest *tarball.ManifestError
+	var lost *fetchError
+	switch {
+	case err == nil:
+		return read, nil
+	case errors.As(err, &lost):
+		return nil, notFetched(ctx, err)
+	case errors.As(err, &bad):
+		return nil, unreadable(pkg, bad.SHA512, bad.Size, err)
+	case errors.As(err, &manifest):
+		return nil, unreadable(pkg, manifest.SHA512, manifest.Size, err)
+	}
+	return nil, err
+}
+
+// A fetchError is a tarball that could not be fetched.
+type fetchError struct{ error }
+
+func (e *fetchError) Unwrap() error { return e.error }
+
+// notFetched makes no decision of a tarball that could not be fetched.
+func notFetched(ctx context.Context, err error) error {
+	var lost *fetchError
+	if ctx.Err() != nil || !errors.As(err, &lost) {
+		return err
+	}
+	return noAnswer("the tarball", oneLine(lost))
+}
+
+// FolderTarballs are tarballs in a folder, called as npm pack or --save calls them.
+type FolderTarballs struct{ Files fs.FS }
+
+// Open implements [TarballSource].
+func (f FolderTarballs) Open(_ context.Context, pkg Package, _ string) (io.ReadCloser, error) {
+	for _, name := range []string{TarballName(pkg), packName(pkg)} {
+		if file, err := openFile(f.Files, name); file != nil || err != nil {
+			return file, err
+		}
+	}
+	return nil, nil
+}
+
+// CachedTarballs are those in npm's own cache, which are found by their SHA-512 only
+// (cacache's content-v2).
+type CachedTarballs struct{ Files fs.FS }
+
+// Open implements [TarballSource].
+func (c CachedTarballs) Open(_ context.Context, pkg Package, _ string) (io.ReadCloser, error) {
+	sum, err := SHA512(pkg.Integrity)
+	if err != nil {
+		return nil, nil // nothing to find it by
+	}
+	return openFile(c.Files, path.Join("_cacache/content-v2/sha512", sum[:2], sum[2:4], sum[4:]))
+}
+
+// openFile opens a file; nil if there is none.
+func openFile(files fs.FS, name string) (io.ReadCloser, error) {
+	info, err := fs.Stat(files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q: expected a file, found %s", name, info.Mode().Type())
+	}
+	return files.Open(name)
+}
+
+// Fetcher fetches a tarball.
+type Fetcher interface {
+	Tarball(ctx context.Context, name, address string, w io.Writer) (status int, size int64, err error)
+}
+
+// FetchedTarballs are fetched from the registry. That one cannot be had is no decision
+// about the package.
+type FetchedTarballs struct{ Client Fetcher }
+
+// Open implements [TarballSource].
+func (f FetchedTarballs) Open(ctx context.Context, pkg Package, address string) (io.ReadCloser, error) {
+	if address == "" {
+		return nil, nil
+	}
+	reader, writer := io.Pipe()
+	go func() {
+		status, _, err := f.Client.Tarball(ctx, pkg.Name, address, writer)
+		if err == nil && status != 200 {
+			err = fmt.Errorf("status %d", status)
+		}
+		if err != nil {
+			err = &fetchError{err}
+		}
+		writer.CloseWithError(err) // nil ends the tarball
+	}()
+	return reader, nil
+}

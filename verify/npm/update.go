@@ -1,0 +1,140 @@
+package npm
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"plimsoll.example/verify"
+)
+
+// Update returns the expectations with what a report found. A package line that is not
+// recorded is added if no version of it is denied or undecided. An entry that is there
+// gets its new versions, and changes otherwise only where a finding about it was
+// accepted. Of a package that is denied nothing is recorded, and versions that the
+// project does not use any more are left out.
+func (e *Expectations) Update(report *Report, accept []Accept) *Expectations {
+	byLine := map[string][]Result{}
+	for _, r := range report.Packages {
+		if r.Kind == "registry" {
+			line := LineOf(Package{Name: r.name, Version: r.version})
+			byLine[line] = append(byLine[line], r)
+		}
+	}
+	next := &Expectations{Lines: map[string]Expected{}}
+	for _, line := range slices.Sorted(maps.Keys(byLine)) {
+		results := byLine[line]
+		// The newest first: a line is what its newest version is.
+		slices.SortStableFunc(results, func(a, b Result) int {
+			return cmp.Or(semver.Compare("v"+b.version, "v"+a.version), strings.Compare(b.version, a.version))
+		})
+		var old Expected
+		recorded := false
+		if e != nil {
+			old, recorded = e.Lines[line]
+		}
+		switch {
+		case recorded:
+			next.Lines[line] = old.updated(results, accept)
+		case !slices.ContainsFunc(results, Result.unsettled):
+			next.Lines[line] = first(results)
+		}
+	}
+	return next
+}
+
+// unsettled tells that a package is denied or nobody can tell.
+func (r Result) unsettled() bool { return r.Outcome == Denied || r.Outcome == Undecided }
+
+// first is what is recorded of a line at first: what the newest of its versions is that
+// has provenance, else that there is none.
+func first(results []Result) Expected {
+	base := results[0]
+	if i := slices.IndexFunc(results, func(r Result) bool { return r.Origin != nil }); i >= 0 {
+		base = results[i]
+	}
+	x := base.facts.expected
+	x.Versions = map[string]string{}
+	var scripts []string
+	for _, r := range results {
+		x = x.with(r)
+		scripts = append(scripts, r.facts.expected.InstallScripts...)
+	}
+	slices.Sort(scripts)
+	x.InstallScripts = slices.Compact(scripts)
+	return x
+}
+
+// with records a version, and that it differs from its line if it does.
+func (x Expected) with(r Result) Expected {
+	if _, err := SHA512(r.facts.integrity); err != nil {
+		return x
+	}
+	x.Versions[r.version] = r.facts.integrity
+	if x.Provenance && (r.Origin == nil || len(x.differences(r.facts)) > 0) {
+		x.Except = append(x.Except, r.version)
+		slices.Sort(x.Except)
+		x.Except = slices.Compact(x.Except)
+	}
+	return x
+}
+
+// updated is a recorded line with the versions that are used now.
+func (x Expected) updated(results []Result, accept []Accept) Expected {
+	old := x
+	for _, r := range results {
+		if !r.unsettled() {
+			x = x.accepted(r, accept)
+		}
+	}
+	x.Versions, x.Except = map[string]string{}, nil
+	for _, r := range results {
+		if !r.unsettled() {
+			x = x.with(r)
+			continue
+		}
+		if held := old.Versions[r.version]; held != "" { // what was recorded stays
+			x.Versions[r.version] = held
+			if slices.Contains(old.Except, r.version) {
+				x.Except = append(x.Except, r.version)
+			}
+		}
+	}
+	slices.Sort(x.Except)
+	x.Except = slices.Compact(x.Except)
+	return x
+}
+
+// accepted changes what the accepted findings are about. That a version lost its
+// provenance is accepted for that version alone.
+func (x Expected) accepted(r Result, accept []Accept) Expected {
+	f := r.facts.expected
+	for _, a := range accept {
+		if a.Package != r.Package {
+			continue
+		}
+		switch a.Code {
+		case verify.CodeRegistryDiffers:
+			x.Registry = f.Registry
+		case verify.CodeProvenanceGained:
+			f.Registry, f.InstallScripts = x.Registry, x.InstallScripts
+			x = f
+		case verify.CodeRepositoryChanged, verify.CodeRepositoryRecreated:
+			x.Repository, x.RepositoryID = f.Repository, f.RepositoryID
+		case verify.CodeOwnerChanged:
+			x.OwnerID = f.OwnerID
+		case verify.CodeWorkflowChanged:
+			x.Workflow = f.Workflow
+		case verify.CodeRefKindChanged:
+			x.Ref = f.Ref
+		case verify.CodeRunnerChanged:
+			x.Runner = f.Runner
+		case verify.CodeInstallScript, verify.CodeInstallScriptNew:
+			x.InstallScripts = f.InstallScripts
+		}
+	}
+	return x
+}

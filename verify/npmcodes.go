@@ -1,0 +1,137 @@
+package verify
+
+import "fmt"
+
+// A Effect is what becomes of a finding about an npm package. The zero value
+// denies.
+type Effect int
+
+// The effects.
+const (
+	Deny Effect = iota
+	Warn
+	NotMade // a check that could not be made; it stands in the report and decides nothing
+)
+
+func (s Effect) String() string {
+	switch s {
+	case Warn:
+		return "warn"
+	case NotMade:
+		return "not made"
+	}
+	return "deny"
+}
+
+// MarshalText makes a effect a word in JSON.
+func (s Effect) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// An NPMCode is a row of the table of what plimsoll npm finds: what becomes of it
+// where no policy says otherwise.
+type NPMCode struct {
+	Code   Code
+	Effect Effect
+	// Changeable codes may have another effect in a policy's `npm.codes`, and
+	// waivable ones may be set aside by a waiver. What is there and invalid is neither.
+	Changeable, Waivable bool
+	When                 string // what the effect depends on; "" for always
+}
+
+// NPMCodes returns the table, in the order in which the checks are made.
+func NPMCodes() []NPMCode {
+	never := func(c Code) NPMCode { return NPMCode{Code: c} }
+	row := func(c Code, s Effect) NPMCode { return NPMCode{Code: c, Effect: s, Changeable: true, Waivable: true} }
+	when := func(r NPMCode, when string) NPMCode { r.When = when; return r }
+	return []NPMCode{
+		never(CodeNothingToCheck),
+		when(row(CodeNotFromRegistry, NotMade), "deny where the lockfile's entry is of no known kind"),
+		row(CodeSourceUnpinned, Deny),
+		row(CodeIntegrityMissing, Deny),
+		row(CodeIntegrityWeak, Deny),
+		never(CodeIntegrityAmbiguous),
+		never(CodeIntegrityChanged),
+		row(CodeNoLockfileDigest, Deny),
+		row(CodeResolvedElsewhere, Deny),
+		row(CodeNotInRegistry, Deny),
+		never(CodeAnswerMalformed),
+		when(row(CodeRegistrySignatureMissing, Deny), "not made where the registry was not asked, or its keys are not known"),
+		never(CodeRegistryKeyUnknown),
+		never(CodeRegistrySignatureInvalid),
+		when(row(CodeKeyExpiredTimeUnsigned, Warn), "deny where the unsigned time of publication is after the key's end, or absent"),
+		row(CodeNoAttestations, Warn),
+		row(CodeAttestationsWithheld, Deny),
+		row(CodeProvenanceLost, Deny),
+		never(CodeAttestationMalformed), never(CodeStatementMalformed), never(CodeSubjectMismatch), never(CodeSignerUnknown),
+		never(CodeSignatureInvalid), never(CodeKeyExpired), never(CodeCertificateInvalid), never(CodeCertificateExpired),
+		never(CodeSCTInvalid), never(CodeLogMissing), never(CodeLogInvalid), never(CodeTimeInvalid),
+		never(CodePublishMissing), never(CodeProvenanceMissing), never(CodeAttestationRepeated), never(CodePredicateTypeDiffer),
+		never(CodePublishMismatch), never(CodeProvenanceMismatch), never(CodeIssuerUnknown),
+		row(CodePublishRegistryDiffers, Deny),
+		row(CodeTriggerUntrusted, Deny),
+		row(CodeRunnerSelfHosted, Deny),
+		row(CodeTarballMissing, NotMade),
+		never(CodeTarballMismatch), never(CodeTarballMalformed), never(CodeManifestDiffers),
+		row(CodeManifestScriptsDiffer, Deny),
+		row(CodeManifestRepositoryDiffers, Deny),
+		row(CodeInstalledDiffers, Deny),
+		never(CodeNoExpectations),
+		row(CodeNewPackage, Warn),
+		row(CodeRegistryDiffers, Deny),
+		row(CodeProvenanceGained, Warn),
+		row(CodeRepositoryChanged, Deny),
+		row(CodeRepositoryRecreated, Deny),
+		row(CodeOwnerChanged, Deny),
+		row(CodeWorkflowChanged, Deny),
+		row(CodeRefKindChanged, Deny),
+		row(CodeRunnerChanged, Deny),
+		row(CodeTooYoung, Deny),
+		when(row(CodeAgeUnknown, Deny), "not made where the registry was not asked"),
+		row(CodeDormantTakeover, Deny),
+		row(CodeMaintainersReplaced, Warn),
+		row(CodeTrustedPublishingLost, Deny),
+		row(CodeInstallScript, Warn),
+		row(CodeInstallScriptNew, Warn),
+		row(CodeScriptsUnknown, NotMade),
+		{Code: CodeMalicious, Waivable: true, When: "waived for one advisory at a time"},
+	}
+}
+
+func npmRow(c Code) (NPMCode, bool) {
+	for _, r := range NPMCodes() {
+		if r.Code == c {
+			return r, true
+		}
+	}
+	return NPMCode{}, false
+}
+
+// NPMSettings are a policy's section `npm`, which plimsoll npm decides by.
+type NPMSettings struct {
+	Codes          map[Code]Effect
+	InstallScripts []string // NAME or NAME@VERSION of packages that may run scripts at install
+}
+
+// Effect returns what becomes of a finding that would have effect s: the
+// policy's word where it may change that. A code that is in no table denies.
+func (n NPMSettings) Effect(c Code, s Effect) Effect {
+	row, there := npmRow(c)
+	if !there {
+		return Deny
+	}
+	if changed, ok := n.Codes[c]; ok && row.Changeable {
+		return changed
+	}
+	return s
+}
+
+// checkCode says why a policy may not change what becomes of a code, or nil.
+func (n NPMSettings) checkCode(c Code) error {
+	row, there := npmRow(c)
+	switch {
+	case !there:
+		return fmt.Errorf("%q is no code of plimsoll npm; plimsoll npm --codes lists them", string(c))
+	case !row.Changeable:
+		return fmt.Errorf("%s cannot be changed: what is there and invalid denies", c)
+	}
+	return nil
+}

@@ -32,7 +32,10 @@ type Options struct {
 	Go           golang.Options // how Go builds are read
 	NPM          npm.Options    // how JavaScript builds are read
 	Bundles      []string       // what a bundler tells of a JavaScript build: files, patterns, or folders with source maps
-	OnlyBundled  bool           // leave out packages that are not in a bundle
+	// Attested verifies where a package of an npm registry came from; nil: nobody does.
+	// It is called by several goroutines. An error means that no document is written.
+	Attested    func(ctx context.Context, name, version, integrity string) (Attested, error)
+	OnlyBundled bool // leave out packages that are not in a bundle
 
 	several bool // paths
 	found   bool // the file was found, and not named by the caller

@@ -96,6 +96,9 @@ func readNPM(ctx context.Context, dir, file string, o Options) ([]*part, error) 
 	if err := described.native(ctx, p, root, o); err != nil {
 		return nil, err
 	}
+	if err := described.attest(ctx, o); err != nil {
+		return nil, err
+	}
 	addProperty(&p.root.component, logical, "true")
 	described.describeFolders(o)
 	if o.Time.IsZero() {

@@ -101,14 +101,15 @@ func TestScript(t *testing.T) {
 			return false, errors.New("unknown condition " + name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   scriptExits,
-			"flip":    scriptFlip,
-			"answer":  scriptAnswer,
-			"count":   scriptCount,
-			"policy":  scriptPolicy,
-			"fill":    scriptFill,
-			"layout":  scriptLayout,
-			"payload": scriptPayload,
+			"exits":    scriptExits,
+			"flip":     scriptFlip,
+			"answer":   scriptAnswer,
+			"count":    scriptCount,
+			"policy":   scriptPolicy,
+			"fill":     scriptFill,
+			"layout":   scriptLayout,
+			"payload":  scriptPayload,
+			"registry": scriptRegistry,
 		},
 	})
 }

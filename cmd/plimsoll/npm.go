@@ -2,233 +2,260 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
+	"text/tabwriter"
+	"time"
 
-	lockfile "plimsoll.example/sbom/npm"
+	"github.com/spf13/pflag"
+
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
-	"plimsoll.example/verify/sigstore"
 )
 
-const npmHelp = `Usage: plimsoll npm NAME@VERSION --integrity SRI --attestations FILE
-       plimsoll npm --offline DIR [PATH]
+const npmHelp = `Usage: plimsoll npm [PATH] [--first-use] [--save DIR]
+       plimsoll npm [PATH] --offline DIR
+       plimsoll npm NAME@VERSION --integrity SRI [--attestations FILE]
 
-Checks where npm packages came from: that the registry vouches for having
-published exactly these bytes under this name (publish attestation), and that a
-CI job built them from a commit (provenance). Both are verified through Sigstore
-with the embedded trust root and npm's keys, and bound to name, version and
-integrity.
+Checks where each npm package of a project came from: that the registry signed
+these bytes under this name, that a CI job built them from a commit and who that
+was, and whether anything changed that should make you stop. PATH is a project, a
+lockfile (npm, yarn, pnpm, bun), a .tgz, or NAME@VERSION with its --integrity. With
+--attestations one registry answer is checked by hand, and nothing else.
 
-The first form checks one registry answer in FILE. The second checks each
-package of the project, package-lock.json or npm-shrinkwrap.json at PATH against
-the answers kept in DIR (NAME@VERSION.json); a package for which the registry has
-no attestations is a warning, one whose answer is not there is no decision.
+It reads the lockfile: run it before npm ci --ignore-scripts, in a job that holds no
+signing identity. It says who built a package from what, never that it is safe.
 
-It says who built a package from what, not that the package is safe.
+What a project expects of its packages stands in plimsoll.npm.json beside the
+lockfile, checked in: without it --first-use is needed. --update writes it: new
+packages that are not denied; an entry that is there changes only by --accept.
+In CI, read it from the protected branch: --expectations git:origin/main:plimsoll.npm.json
 
-Run it before npm ci --ignore-scripts, in a job that holds no signing identity.
+The registry is the one of --registry, of npm's environment, or of the user's or the
+global npm configuration; the project's .npmrc and lockfile name none, unless
+--registry-from-project. --save keeps every answer; --offline decides from them alone.
 
-Exit codes: 0 nothing denied; 1 an answer is missing; 2 flags; 3 denied.
+Exit codes: 0 nothing denied; 1 no decision; 2 flags or policy; 3 denied.
+--codes lists what is found, and what becomes of it by default.
 
 Examples:
+  plimsoll npm --first-use --update
+  plimsoll npm --expectations git:origin/main:plimsoll.npm.json --save answers
+  plimsoll npm --offline answers --at 2026-11-23T16:00:00Z --format markdown
   plimsoll npm sigstore@2.3.1 --integrity sha512-... --attestations answer.json
-  plimsoll npm --offline answers .
 `
 
 type npmFlags struct {
-	integrity, attestations, offline, format string
+	integrity, attestations string
+	format                  string
+	policy                  string
+	at                      string
+	minAge                  string
+	installed               bool
+	trust                   npmTrust
+	registry                npmRegistry
+	tarballs                npmTarballs
+	expectations            npmExpectations
+	advisories              npmAdvisories
+	vsa                     npmVSA
+	codes                   bool
+
+	clock    time.Time
+	leastAge time.Duration
 }
 
 func runNPM(ctx context.Context, io stdio, args []string) error {
 	var f npmFlags
 	flags := newFlags(io, "npm", npmHelp)
-	flags.StringVar(&f.integrity, "integrity", "", "the package's integrity, as in a lockfile: sha512-...")
-	flags.StringVar(&f.attestations, "attestations", "", "the registry's answer about the package's attestations")
-	flags.StringVar(&f.offline, "offline", "", "the folder of kept answers")
-	addFormat(flags, &f.format)
+	f.add(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	switch {
-	case flags.NArg() > 1:
-		return usagef("npm: expected one NAME@VERSION or PATH, found %d", flags.NArg())
-	case f.attestations != "" && f.offline != "":
-		return usagef("npm: --attestations is for one package, --offline for a project; name one of them")
-	case f.attestations != "" || f.integrity != "":
-		return runNPMPackage(ctx, io, f, flags.Arg(0))
-	case f.offline == "":
-		return usagef("npm: expected --offline DIR, or NAME@VERSION with --integrity and --attestations")
+	if f.codes {
+		if flags.NFlag() > 1 || flags.NArg() > 0 {
+			return usagef("npm: --codes lists the codes and goes with nothing else")
+		}
+		return printNPMCodes(io)
+	}
+	if flags.NArg() > 1 {
+		return usagef("npm: expected one PATH or NAME@VERSION, found %d", flags.NArg())
+	}
+	if f.attestations != "" {
+		return f.oneAnswer(ctx, io, flags)
 	}
 	path := flags.Arg(0)
 	if path == "" {
 		path = "."
 	}
-	if _, err := os.Stat(path); err != nil {
-		if _, err := npm.ParsePackage(path); err == nil {
-			return usagef("npm: --offline is for a project; one package needs --integrity SRI and --attestations FILE")
+	if err := f.check(flags, path); err != nil {
+		return err
+	}
+	return f.project(ctx, io, path)
+}
+
+func (f *npmFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.integrity, "integrity", "", "of NAME@VERSION, as in a lockfile: sha512-...")
+	flags.StringVar(&f.attestations, "attestations", "", "check this registry answer about NAME@VERSION's attestations, and nothing else")
+	f.expectations.add(flags)
+	flags.StringVar(&f.policy, "policy", "", "the policy whose sections npm, levels and waivers hold")
+	f.registry.add(flags)
+	f.tarballs.add(flags)
+	flags.BoolVar(&f.installed, "installed", false, "compare what lies in node_modules with the tarballs")
+	flags.StringVar(&f.minAge, "min-age", "3d", "the least age of a version (7d, 36h); 0 for any")
+	f.advisories.add(flags)
+	f.trust.add(flags)
+	flags.StringVar(&f.at, "at", "", "decide as of this time (RFC 3339) instead of the machine's clock")
+	addFormat(flags, &f.format, "sarif", "markdown")
+	f.vsa.add(flags)
+	flags.BoolVar(&f.codes, "codes", false, "list what is found and what becomes of it by default, and do nothing else")
+}
+
+// check finds what does not go together.
+func (f *npmFlags) check(flags *pflag.FlagSet, path string) error {
+	if f.integrity == "" && flags.NArg() == 1 {
+		if _, err := os.Stat(path); err != nil {
+			if _, err := npm.ParsePackage(path); err == nil {
+				return usagef("npm: expected --integrity SRI beside %s", path).withHint("it stands in the lockfile; without it, the answers could be about any bytes")
+			}
 		}
 	}
-	return runNPMProject(ctx, io, f, path)
+	clock, _, err := (&gateFlags{at: f.at}).clock()
+	if err != nil {
+		return err
+	}
+	f.clock = clock
+	if f.minAge != "0" {
+		if f.leastAge, err = parseAge(f.minAge); err != nil {
+			return usagef("npm: --min-age: %w", err)
+		}
+	}
+	if err := f.registry.check(flags); err != nil {
+		return err
+	}
+	if err := f.tarballs.check(&f.registry); err != nil {
+		return err
+	}
+	if err := f.expectations.check(flags); err != nil {
+		return err
+	}
+	if err := f.advisories.check(flags); err != nil {
+		return err
+	}
+	if f.at != "" && (f.expectations.update || f.vsa.file != "") {
+		return usagef("npm: --at decides as of another time, of which no expectations and no summary are written")
+	}
+	return f.vsa.check(flags)
 }
 
-// npmChecker knows the embedded trust root and npm's attestation keys.
-func npmChecker() (*sigstore.LogChecker, *sigstore.Root, error) {
-	root, err := sigstore.PublicGood()
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, err := sigstore.NPMAttestationKeys()
-	if err != nil {
-		return nil, nil, err
-	}
-	checker, err := sigstore.NewLogChecker(root, keys)
-	return checker, root, err
-}
-
-func runNPMPackage(ctx context.Context, io stdio, f npmFlags, arg string) error {
+// oneAnswer checks publish attestation and provenance of one answer.
+func (f *npmFlags) oneAnswer(ctx context.Context, io stdio, flags *pflag.FlagSet) error {
+	var other string
+	flags.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "attestations", "integrity", "format", "trusted-root", "registry-keys", "policy":
+		default:
+			other = flag.Name
+		}
+	})
 	switch {
-	case f.attestations == "":
-		return usagef("npm: expected --attestations FILE beside --integrity")
+	case other != "":
+		return usagef("npm: --attestations checks one answer, with which --%s does not go", other)
+	case flags.NArg() == 0:
+		return usagef("npm: expected NAME@VERSION beside --attestations")
 	case f.integrity == "":
 		return usagef("npm: expected --integrity SRI beside --attestations").withHint("it stands in package-lock.json; without it, the answer could be about any bytes")
 	}
+	pkg, err := f.onePackage(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	f.clock = now()
+	inspector, policy, err := f.inspector()
+	if err != nil {
+		return err
+	}
+	answer, err := readAnswer(f.attestations)
+	if err != nil {
+		return err
+	}
+	report, err := inspector.Answer(ctx, pkg, answer)
+	if err != nil {
+		return failed(err)
+	}
+	return f.print(io, npmOutcome{report: report, policy: policy, roots: f.trust, clock: f.clock, target: pkg.String(), only: true})
+}
+
+// onePackage reads NAME@VERSION and takes its integrity from the flags.
+func (f *npmFlags) onePackage(arg string) (npm.Package, error) {
 	pkg, err := npm.ParsePackage(arg)
 	if err != nil {
-		return usagef("npm: %w", err)
+		return pkg, usagef("npm: %w", err)
 	}
 	pkg.Integrity = f.integrity
 	if _, err := npm.SHA512(f.integrity); err != nil {
-		return usagef("npm: --integrity: %w", err)
+		return pkg, usagef("npm: --integrity: %w", err)
 	}
-	checker, root, err := npmChecker()
-	if err != nil {
-		return err
-	}
-	answer, err := readBounded(f.attestations, npm.MaxAnswer)
-	if errors.Is(err, errTooBig) {
-		err = &verify.Refusal{Code: verify.CodeAnswerMalformed, Expected: fmt.Sprintf("at most %d bytes", npm.MaxAnswer), Found: "more"}
-	} else if err != nil {
-		return failed(fmt.Errorf("reading the registry's answer: %w", err)).withHint("name the file that holds it")
-	}
-	result := npm.Result{Package: pkg.String(), Integrity: pkg.Integrity, Places: []string{}}
-	if err == nil {
-		result.Origin, err = npm.CheckAttestations(ctx, checker, pkg, answer)
-	}
-	switch {
-	case err == nil && result.Origin != nil:
-		result.Outcome = npm.Held
-	case errors.As(err, &result.Reason): // the zero outcome denies
-	case err != nil:
-		return failed(err)
-	default:
-		return failed(errors.New("internal error: no origin and no reason"))
-	}
-	return reportNPM(io, f.format, root, []npm.Result{result})
+	return pkg, nil
 }
 
-func runNPMProject(ctx context.Context, io stdio, f npmFlags, path string) error {
-	if info, err := os.Stat(f.offline); err != nil {
-		return failed(fmt.Errorf("reading kept answers: %w", err)).withHint("--offline names the folder that holds them")
-	} else if !info.IsDir() {
-		return failed(fmt.Errorf("reading kept answers: expected a folder, found a file: %q", f.offline))
-	}
-	project, err := readLockfile(path)
-	var refused *exitError
-	if errors.As(err, &refused) && refused.code == exitNo && f.format == "json" {
-		// A no has a document, whatever it is about.
-		if err := writeJSON(io.out, npmJSON{Schema: npmSchema, Exit: exitNo, Packages: []npm.Result{}, Error: refused.Error()}); err != nil {
-			return failed(fmt.Errorf("writing the report: %w", err))
-		}
-	}
+// inspector is what checks packages, with the trust that the flags name and the policy.
+func (f *npmFlags) inspector() (*npm.Inspector, *verify.Policy, error) {
+	checker, keys, err := f.trust.open()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	checker, root, err := npmChecker()
+	inspector := &npm.Inspector{Checker: checker, Keys: keys, Now: f.clock, Sleep: 365 * 24 * time.Hour}
+	inspector.MinAge = f.leastAge
+	if f.policy == "" {
+		return inspector, nil, nil
+	}
+	data, err := readBounded(f.policy, verify.MaxPolicy)
 	if err != nil {
-		return err
+		return nil, nil, usagef("npm: reading policy: %w", err)
 	}
-	results, err := npm.CheckProject(ctx, checker, project, npm.Answers{Files: os.DirFS(f.offline)})
-	if err != nil {
-		return failed(err)
+	if inspector.Policy, err = verify.ParsePolicy(f.policy, data); err != nil {
+		return nil, nil, usagef("policy %w", err).withHint("plimsoll policy schema describes the keys of a policy; README.md shows them")
 	}
-	return reportNPM(io, f.format, root, results)
+	return inspector, inspector.Policy, nil
 }
 
-// npmLockfiles are the lockfiles of npm, in its order of preference.
-var npmLockfiles = []string{"npm-shrinkwrap.json", "package-lock.json"}
-
-// readLockfile reads the lockfile at path, or in the project at path. A lockfile
-// that cannot be read as one denies: it is what the packages' producer controls.
-func readLockfile(path string) (*lockfile.Project, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		for _, name := range npmLockfiles {
-			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-				path = filepath.Join(path, name)
-				break
-			} else if !errors.Is(err, fs.ErrNotExist) {
-				return nil, failed(err)
-			}
-		}
-		if info, err = os.Stat(path); err == nil && info.IsDir() {
-			err = fmt.Errorf("%q: expected one of %s, found none", path, strings.Join(npmLockfiles, " or "))
+// parseAge reads days or hours: 3d, 36h.
+func parseAge(s string) (time.Duration, error) {
+	var n int
+	var unit rune
+	if _, err := fmt.Sscanf(s, "%d%c", &n, &unit); err == nil && n > 0 && n <= 36500 && s == fmt.Sprintf("%d%c", n, unit) {
+		switch unit {
+		case 'd':
+			return time.Duration(n) * 24 * time.Hour, nil
+		case 'h':
+			return time.Duration(n) * time.Hour, nil
 		}
 	}
-	if err != nil {
-		return nil, failed(fmt.Errorf("reading lockfile: %w", err)).withHint("npm install --package-lock-only writes a package-lock.json")
-	}
-	data, err := readBounded(path, lockfile.MaxLockfile)
-	if errors.Is(err, errTooBig) {
-		return nil, &exitError{code: exitNo, err: fmt.Errorf("reading lockfile: %w", err)}
-	} else if err != nil {
-		return nil, failed(fmt.Errorf("reading lockfile: %w", err))
-	}
-	project, err := lockfile.ParseLockfile("package-lock.json", data) // whatever it is called, it is npm's
-	if err != nil {
-		return nil, (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("npm install --package-lock-only writes it anew; look at what changed")
-	}
-	return project, nil
+	return 0, fmt.Errorf("expected days or hours (3d, 36h), or 0, found %q", s)
 }
 
-// reportNPM prints results and turns them into an exit code.
-func reportNPM(io stdio, format string, root *sigstore.Root, results []npm.Result) error {
-	code := npmExit(results)
-	var err error
-	if format == "json" {
-		err = printNPMJSON(io.out, root, code, results)
-	} else {
-		err = printNPM(io.out, root, code, results)
+// printNPMCodes prints the table of what plimsoll npm finds.
+func printNPMCodes(io stdio) error {
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	meanings := map[verify.Code]verify.CodeMeaning{}
+	for _, m := range verify.Codes() {
+		meanings[m.Code] = m
 	}
-	if err != nil {
-		return failed(fmt.Errorf("writing the report: %w", err))
-	}
-	if code != exitYes {
-		return &exitError{code: code}
-	}
-	return nil
-}
-
-// npmExit is 3 if anything is denied or nothing could be checked, else 1 if
-// anything is undecided.
-func npmExit(results []npm.Result) int {
-	if !slices.ContainsFunc(results, func(r npm.Result) bool { return r.Outcome != npm.NotChecked }) {
-		return exitNo
-	}
-	code := exitYes
-	for _, r := range results {
-		switch r.Outcome {
-		case npm.Held, npm.Warned, npm.NotChecked:
-		case npm.Undecided:
-			code = worst(code, exitNoDecision)
-		default:
-			code = worst(code, exitNo)
+	fmt.Fprintln(w, "CODE\tDEFAULT\tPOLICY AND WAIVERS\tMEANING")
+	for _, row := range verify.NPMCodes() {
+		may := "never"
+		switch {
+		case row.Changeable:
+			may = "may change it"
+		case row.Waivable:
+			may = "waivers only"
 		}
+		meaning := meanings[row.Code].Meaning
+		if row.When != "" {
+			meaning += "; " + row.When
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.Code, row.Effect, may, strings.TrimSpace(meaning))
 	}
-	return code
+	return w.Flush()
 }

@@ -88,6 +88,10 @@ func TestPolicySchema(t *testing.T) {
 		"signed-by: ci  ":       "signedby: ci  ",
 		"reason: not reachable": "because: not reachable",
 		"max-age: 7d":           "max-age: 1 week",
+		"TOO_YOUNG: warn":       "TOO_YOUNG: allow",
+		"[esbuild, sharp]":      "[]",
+		"install-scripts: [":    "scripts: [",
+		"INSTALL_SCRIPT: deny":  "install_script: deny",
 	} {
 		changed := strings.Replace(good, from, to, 1)
 		if changed == good {

@@ -9,53 +9,220 @@ import (
 
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
-	"plimsoll.example/verify/sigstore"
+	"plimsoll.example/verify/npm/advisory"
 )
 
-// printNPM prints results for people: the worst first, then what is known, then
-// the counts.
-func printNPM(w io.Writer, root *sigstore.Root, code int, results []npm.Result) error {
+// An npmOutcome is what was found out about a project, and by what.
+type npmOutcome struct {
+	report     *npm.Report
+	policy     *verify.Policy // nil: the defaults
+	roots      npmTrust
+	clock      time.Time
+	target     string     // the lockfile, or the package
+	lock       *npmTarget // nil: a package by itself
+	advisories *advisory.Database
+	only       bool // one answer was checked by hand
+}
+
+// print prints the report and turns it into an exit code.
+func (f *npmFlags) print(io stdio, o npmOutcome) error {
+	var err error
+	switch f.format {
+	case "json":
+		err = o.printJSON(io.out)
+	case "sarif":
+		err = o.printSARIF(io.out)
+	case "markdown":
+		err = o.printMarkdown(io.out)
+	default:
+		err = o.printText(io.out)
+	}
+	if err != nil {
+		return failed(fmt.Errorf("writing the report: %w", err))
+	}
+	if o.unsigned() {
+		fmt.Fprintln(io.err, "plimsoll: hint: the registry gave no signature for any package: if it is a mirror, name the registry behind it with --evidence-registry URL; if it is one that does not sign, say so in a policy: npm: {codes: {REGISTRY_SIGNATURE_MISSING: warn}}")
+	}
+	if code := o.exit(); code != exitYes {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// exit is 3 if anything is denied, else 1 if anything is undecided.
+func (o npmOutcome) exit() int {
+	code := exitYes
+	if len(o.report.Denials) > 0 {
+		code = exitNo
+	}
+	for _, r := range o.report.Packages {
+		switch r.Outcome {
+		case npm.Held, npm.NotChecked:
+		case npm.Warned:
+			if o.only { // neither attestation was there
+				code = exitNo
+			}
+		case npm.Undecided:
+			code = worst(code, exitNoDecision)
+		default:
+			code = worst(code, exitNo)
+		}
+	}
+	return code
+}
+
+// unsigned tells that several packages come from a registry, and none has a signature.
+func (o npmOutcome) unsigned() bool {
+	missing := 0
+	for _, r := range o.report.Packages {
+		if r.Signature != nil {
+			return false
+		}
+		if slices.ContainsFunc(r.Findings, func(f npm.Finding) bool {
+			return f.Code == verify.CodeRegistrySignatureMissing && f.Effect == verify.Deny && f.WaivedBy == ""
+		}) {
+			missing++
+		}
+	}
+	return missing > 1
+}
+
+// verdict is the exit code in words.
+func (o npmOutcome) verdict() string {
+	return map[int]string{exitYes: "nothing denied", exitNo: "DENIED", exitNoDecision: "NO DECISION"}[o.exit()]
+}
+
+// notMade counts the checks that could not be made, by code.
+func (o npmOutcome) notMade() (codes []verify.Code, counts map[verify.Code]int) {
+	counts = map[verify.Code]int{}
+	for _, r := range o.report.Packages {
+		seen := map[verify.Code]bool{}
+		for _, f := range r.Findings {
+			if f.Effect == verify.NotMade && !seen[f.Code] {
+				seen[f.Code] = true
+				counts[f.Code]++
+			}
+		}
+	}
+	for _, row := range verify.NPMCodes() {
+		if counts[row.Code] > 0 {
+			codes = append(codes, row.Code)
+		}
+	}
+	return codes, counts
+}
+
+// unchecked says what was not looked at for any package.
+func (o npmOutcome) unchecked() []string {
+	if o.only {
+		return []string{"registry signature, bytes, expectations, age, install scripts, advisories"}
+	}
+	if o.advisories == nil {
+		return []string{"known malicious packages: no --advisories"}
+	}
+	return nil
+}
+
+// printText prints results for people: the worst first, then the counts.
+func (o npmOutcome) printText(w io.Writer) error {
 	var b strings.Builder
-	sorted := slices.Clone(results)
+	for _, f := range o.report.Denials {
+		fmt.Fprintf(&b, "%-11s %s: %s\n", npm.Denied, printable(o.target), f.Code)
+		writeNPMFinding(&b, f)
+	}
+	sorted := slices.Clone(o.report.Packages)
 	slices.SortStableFunc(sorted, func(a, b npm.Result) int { return int(a.Outcome) - int(b.Outcome) })
 	counts := map[npm.Outcome]int{}
 	for _, r := range sorted {
 		counts[r.Outcome]++
 		writeNPMResult(&b, r)
 	}
-	if counts[npm.NotChecked] == len(results) {
-		fmt.Fprintf(&b, "denied      %s: %s\n    do        %s\n", verify.CodeNothingToCheck, "no package comes from a registry", verify.CodeNothingToCheck.Remedy())
-	}
 	var parts []string
-	for o := npm.Denied; o <= npm.Held; o++ {
-		if counts[o] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+	for outcome := npm.Denied; outcome <= npm.Held; outcome++ {
+		if counts[outcome] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
 		}
 	}
-	fmt.Fprintf(&b, "\n%s: %d packages: %s\n", map[int]string{exitYes: "nothing denied", exitNo: "DENIED", exitNoDecision: "NO DECISION"}[code],
-		len(results), strings.Join(parts, ", "))
-	fmt.Fprintf(&b, "trust root %s (embedded); not checked: registry signatures, tarballs, install scripts, age\n", root.Digest())
+	if len(parts) == 0 {
+		parts = append(parts, "none")
+	}
+	fmt.Fprintf(&b, "\n%s: %d packages: %s\n", o.verdict(), len(sorted), strings.Join(parts, ", "))
+	for _, line := range o.basis() {
+		fmt.Fprintln(&b, line)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// basis says what the decision rests on and what was not looked at.
+func (o npmOutcome) basis() []string {
+	var lines []string
+	codes, counts := o.notMade()
+	for _, c := range codes {
+		lines = append(lines, fmt.Sprintf("not made: %s: %d of %d packages: %s", c, counts[c], len(o.report.Packages), c.Remedy()))
+	}
+	for _, text := range o.unchecked() {
+		lines = append(lines, "not made: "+text)
+	}
+	for _, w := range o.report.Waivers {
+		if !w.Used {
+			lines = append(lines, fmt.Sprintf("the waiver of %s for %s by %s did not count: %s", w.Code, printable(w.Subject), printable(w.Owner), w.Problem))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("trust root %s (%s), registry keys %s (%s), at %s", o.roots.rootDigest, printable(o.roots.rootName),
+		o.roots.keysDigest, printable(o.roots.keysName), o.clock.UTC().Format(time.RFC3339)))
+	if o.policy != nil {
+		lines = append(lines, fmt.Sprintf("policy %s (%s)", printable(o.policy.Name), o.policy.Digest))
+	}
+	if o.advisories != nil {
+		i := o.advisories.Info()
+		lines = append(lines, fmt.Sprintf("advisories %s: %d records, the newest of %s", i.Digest, i.Records, i.Newest.UTC().Format(time.RFC3339)))
+	}
+	return lines
+}
+
 func writeNPMResult(b *strings.Builder, r npm.Result) {
 	fmt.Fprintf(b, "%-11s %s", r.Outcome, printable(r.Package))
-	if o := r.Origin; o != nil {
-		fmt.Fprintf(b, ": built by %s from %s at commit %s, published %s to %s\n", printable(o.Identity), printable(o.Repository),
-			printable(o.Commit), o.PublishedAt.Format(time.RFC3339), printable(o.Registry))
-		return
+	if len(r.Aliases) > 0 {
+		fmt.Fprintf(b, " (required as %s)", printable(strings.Join(r.Aliases, ", ")))
 	}
-	if r.Reason == nil {
+	if r.Reason != nil {
+		fmt.Fprintf(b, ": %s", r.Reason.Code)
+	} else if r.Origin != nil {
+		fmt.Fprintf(b, ": %s", printable(builtBy(r.Origin)))
+	}
+	if brief := r.Outcome == npm.Warned || r.Outcome == npm.NotChecked; brief && r.Reason != nil {
+		fmt.Fprintf(b, ": %s\n", printable(r.Reason.Found))
+	} else {
 		b.WriteByte('\n')
-		return
+		if r.Reason != nil {
+			writeNPMFinding(b, *r.Reason)
+		}
 	}
-	if r.Outcome == npm.Warned || r.Outcome == npm.NotChecked {
-		fmt.Fprintf(b, ": %s: %s\n", r.Reason.Code, printable(r.Reason.Found))
-		return
+	if r.Reason != nil && r.Origin != nil {
+		fmt.Fprintf(b, "    %s\n", printable(builtBy(r.Origin)))
 	}
-	fmt.Fprintf(b, ": %s\n    expected  %s\n    found     %s\n    do        %s\n", r.Reason.Code,
-		printable(r.Reason.Expected), printable(r.Reason.Found), printable(r.Reason.WhatToDo()))
+	for i, f := range r.Findings {
+		switch {
+		case f.Effect == verify.NotMade || r.Reason == &r.Findings[i]:
+		case f.WaivedBy != "":
+			fmt.Fprintf(b, "  set aside by %s: %s: %s\n", printable(f.WaivedBy), f.Code, printable(f.Found))
+		case f.Effect == verify.Warn:
+			fmt.Fprintf(b, "  warning %s: %s\n", f.Code, printable(f.Found))
+		default:
+			fmt.Fprintf(b, "  also %s\n", f.Code)
+			writeNPMFinding(b, f)
+		}
+	}
+}
+
+// builtBy says in the same words everywhere where a package came from.
+func builtBy(o *npm.Origin) string {
+	return fmt.Sprintf("built by %s from %s at commit %s, published %s to %s", o.Identity, o.Repository, o.Commit, o.PublishedAt.Format(time.RFC3339), o.Registry)
+}
+
+func writeNPMFinding(b *strings.Builder, f npm.Finding) {
+	fmt.Fprintf(b, "    expected  %s\n    found     %s\n    do        %s\n", printable(f.Expected), printable(f.Found), printable(f.Remedy))
 }
 
 // npmSchema names the JSON of npm.
@@ -63,23 +230,42 @@ const npmSchema = "https://plimsoll.example/schema/npm/v1"
 
 // npmJSON is what npm --format json prints.
 type npmJSON struct {
-	Schema     string         `json:"schema"`
-	Exit       int            `json:"exit"`
-	TrustRoot  string         `json:"trustRoot"` // digest
-	Counts     map[string]int `json:"counts"`    // by outcome
-	NotChecked []string       `json:"notChecked"`
-	Packages   []npm.Result   `json:"packages"`        // by name and version
-	Error      string         `json:"error,omitempty"` // why the lockfile as a whole is denied
+	Schema       string              `json:"schema"`
+	Exit         int                 `json:"exit"`
+	Target       string              `json:"target"` // the lockfile, or the package
+	Clock        time.Time           `json:"clock"`
+	TrustRoot    string              `json:"trustRoot"`        // digest
+	RegistryKeys string              `json:"registryKeys"`     // digest
+	Policy       string              `json:"policy,omitempty"` // digest
+	Advisories   *advisory.Info      `json:"advisories,omitempty"`
+	Counts       map[string]int      `json:"counts"`  // packages by outcome
+	NotMade      map[string]int      `json:"notMade"` // packages by code of the check that could not be made
+	NotChecked   []string            `json:"notChecked"`
+	Denials      []npm.Finding       `json:"denials"` // about the project as a whole
+	Packages     []npm.Result        `json:"packages"`
+	Waivers      []verify.WaiverInfo `json:"waivers"`
+	Error        string              `json:"error,omitempty"` // why the lockfile as a whole is denied
 }
 
-func printNPMJSON(w io.Writer, root *sigstore.Root, code int, results []npm.Result) error {
-	counts := map[string]int{}
-	for _, r := range results {
-		counts[r.Outcome.String()]++
+func (o npmOutcome) printJSON(w io.Writer) error {
+	doc := npmJSON{
+		Schema: npmSchema, Exit: o.exit(), Target: o.target, Clock: o.clock.UTC(), TrustRoot: o.roots.rootDigest, RegistryKeys: o.roots.keysDigest,
+		Counts: map[string]int{}, NotMade: map[string]int{}, NotChecked: append([]string{}, o.unchecked()...),
+		Denials: o.report.Denials, Packages: append([]npm.Result{}, o.report.Packages...), Waivers: append([]verify.WaiverInfo{}, o.report.Waivers...),
 	}
-	return writeJSON(w, npmJSON{
-		Schema: npmSchema, Exit: code, TrustRoot: root.Digest(), Counts: counts,
-		NotChecked: []string{"registry signatures", "tarballs", "install scripts", "age"},
-		Packages:   append([]npm.Result{}, results...),
-	})
+	if o.policy != nil {
+		doc.Policy = o.policy.Digest
+	}
+	if o.advisories != nil {
+		info := o.advisories.Info()
+		doc.Advisories = &info
+	}
+	for _, r := range o.report.Packages {
+		doc.Counts[r.Outcome.String()]++
+	}
+	codes, counts := o.notMade()
+	for _, c := range codes {
+		doc.NotMade[string(c)] = counts[c]
+	}
+	return writeJSON(w, doc)
 }

@@ -58,6 +58,8 @@ type sbomFlags struct {
 	skipZips, all, lockfileOnly         bool
 	omit, bundles                       []string
 	onlyBundled                         bool
+	npmAnswers                          string
+	npmTrust                            npmTrust
 }
 
 func runSBOM(ctx context.Context, io stdio, args []string) error {
@@ -84,6 +86,9 @@ func runSBOM(ctx context.Context, io stdio, args []string) error {
 	}
 	if !slices.ContainsFunc(paths, hasLockfile) || (!f.lockfileOnly && slices.ContainsFunc(paths, hasInstalled)) {
 		setGarbage(200, 256<<20) // module zips and node_modules take long, and leave much behind
+	}
+	if options.Attested, err = f.attested(); err != nil {
+		return err
 	}
 	doc, err := generate(ctx, paths, options)
 	if err != nil {
@@ -116,6 +121,9 @@ func (f *sbomFlags) check(paths []string, out string) error {
 		if isWork := filepath.Base(paths[0]) == "go.work" || (err == nil && info.Mode().IsRegular()); !isWork {
 			return usagef("sbom: --name is what several PATHs are called together, found one").withHint("one build has the name that its project gives it")
 		}
+	}
+	if f.npmAnswers == "" && f.npmTrust.root+f.npmTrust.keys != "" {
+		return usagef("sbom: --trusted-root and --registry-keys go with --npm-answers")
 	}
 	if f.onlyBundled && len(f.bundles) == 0 {
 		return usagef("sbom: --only-bundled needs --bundle FILE, which says what is in the bundle")
@@ -182,6 +190,9 @@ func (f *sbomFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.all, "all", false, "every build in the trees below PATH")
 	flags.StringSliceVar(&f.omit, "omit", nil, "of a JavaScript project: leave out what is needed by these dependencies only: dev, optional, peer")
 	flags.StringArrayVar(&f.bundles, "bundle", nil, "of a JavaScript project: mark what is in the bundle by esbuild's metafile, webpack's or rollup's stats, or source maps: a file, a pattern such as 'dist/**/*.map', or a folder of maps; may be repeated")
+	flags.StringVar(&f.npmAnswers, "npm-answers", "", "of a JavaScript project: verify the registry's answers that plimsoll npm --save kept in this folder, and write where each package came from")
+	flags.StringVar(&f.npmTrust.root, "trusted-root", "", "for --npm-answers: verify by this trust root instead of the embedded one")
+	flags.StringVar(&f.npmTrust.keys, "registry-keys", "", "for --npm-answers: the registry's keys instead of npm's embedded ones")
 	flags.BoolVar(&f.onlyBundled, "only-bundled", false, "leave out packages of which nothing is in the bundle")
 	flags.BoolVar(&f.lockfileOnly, "lockfile-only", false, "of a JavaScript project: do not look into node_modules")
 	flags.BoolVar(&f.skipZips, "no-zip-hashes", false, "do not read Go module zips whole: quicker at first, and without hashes")

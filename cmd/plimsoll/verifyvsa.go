@@ -109,24 +109,29 @@ func (w *summaryWriter) write(ctx context.Context, io stdio, o outcome) error {
 	if err != nil {
 		return failed(err)
 	}
+	return writeSummary(ctx, io, w.flags.file, w.signing, subjects, predicate)
+}
+
+// writeSummary writes a summary's statement to a file, signed if there is a signer.
+func writeSummary(ctx context.Context, io stdio, file string, signing *signing, subjects []attest.Subject, predicate []byte) error {
 	statement, err := attest.NewStatement(subjects, attest.TypeVSA, predicate)
 	if err != nil {
 		return failed(err)
 	}
 	data := append(statement, '\n')
-	if w.signing != nil {
-		if err := w.signing.begin(ctx, io); err != nil {
+	if signing != nil {
+		if err := signing.begin(ctx, io); err != nil {
 			return err
 		}
-		bundle, err := w.signing.signers[0].sign(ctx, statement)
+		bundle, err := signing.signers[0].sign(ctx, statement)
 		if err != nil {
 			return serviceFailed(err)
 		}
 		data = append(bundle, '\n')
-	} else if err := mayOverwriteStatement(w.flags.file); err != nil {
+	} else if err := mayOverwriteStatement(file); err != nil {
 		return err
 	}
-	if err := attest.WriteFile(w.flags.file, data, 0o644); err != nil {
+	if err := attest.WriteFile(file, data, 0o644); err != nil {
 		return failed(err)
 	}
 	return nil

@@ -59,7 +59,7 @@ func newPackageChecker(folder string) (*packageChecker, error) {
 	} else if !info.IsDir() {
 		return nil, failed(fmt.Errorf("reading --npm-answers: %q is no folder", folder))
 	}
-	checker, _, err := npmChecker()
+	checker, err := npmChecker()
 	if err != nil {
 		return nil, err
 	}

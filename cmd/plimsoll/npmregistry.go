@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	lockfile "plimsoll.example/sbom/npm"
+	"plimsoll.example/verify/npm"
+	"plimsoll.example/verify/npm/registry"
+)
+
+// npmRegistry says where answers come from: a registry, or a folder that keeps them.
+type npmRegistry struct {
+	address, evidence string
+	fromProject       bool
+	save, offline     string
+	deadline          time.Duration
+
+	client *registry.Client
+	config *registry.Config
+}
+
+func (r *npmRegistry) add(flags *pflag.FlagSet) {
+	flags.StringVar(&r.address, "registry", "", "ask this registry, instead of the one of npm's configuration")
+	flags.StringVar(&r.evidence, "evidence-registry", "", "ask this registry for signatures and attestations; tarballs come from a mirror")
+	flags.BoolVar(&r.fromProject, "registry-from-project", false, "if nothing else names a registry, take the address in the project's .npmrc or lockfile")
+	flags.StringVar(&r.save, "save", "", "keep every answer in this folder")
+	flags.StringVar(&r.offline, "offline", "", "decide from the answers that --save kept in this folder, and ask nobody")
+	flags.DurationVar(&r.deadline, "deadline", 10*time.Minute, "give up asking after this time")
+}
+
+func (r *npmRegistry) check(flags *pflag.FlagSet) error {
+	if r.offline == "" {
+		return nil
+	}
+	for _, name := range []string{"registry", "registry-from-project", "save", "deadline"} {
+		if flags.Changed(name) {
+			return usagef("npm: --offline asks nobody; --%s does not go with it", name)
+		}
+	}
+	return nil
+}
+
+// open returns the evidence for a project in a folder ("" for none).
+func (r *npmRegistry) open(ctx context.Context, io stdio, dir string, project *lockfile.Project) (npm.Evidence, error) {
+	if r.offline != "" {
+		if info, err := os.Stat(r.offline); err != nil {
+			return nil, failed(fmt.Errorf("reading kept answers: %w", err)).withHint("--offline names the folder that holds them")
+		} else if !info.IsDir() {
+			return nil, failed(fmt.Errorf("reading kept answers: expected a folder, found a file: %q", r.offline))
+		}
+		return npm.Answers{Files: os.DirFS(r.offline)}, nil
+	}
+	if err := r.connect(ctx, io, dir, project); err != nil {
+		return nil, err
+	}
+	online := &npm.Online{Client: r.client}
+	online.Scoped = func(name string) bool {
+		address, _ := r.config.For(name)
+		return r.evidence == "" && address != r.config.Registry
+	}
+	if r.evidence != "" {
+		online.Mirror = func(name string) string { address, _ := r.config.For(name); return address }
+	}
+	if r.save != "" {
+		if err := os.MkdirAll(r.save, 0o755); err != nil {
+			return nil, failed(fmt.Errorf("--save: %w", err))
+		}
+		online.Save = func(file string, data []byte) error { return saveFile(filepath.Join(r.save, file), data) }
+	}
+	return online, nil
+}
+
+func saveFile(path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return fmt.Errorf("--save: %w", err)
+	}
+	return nil
+}
+
+// connect finds out which registry is meant.
+func (r *npmRegistry) connect(ctx context.Context, io stdio, dir string, project *lockfile.Project) error {
+	in := registry.Inputs{Flag: r.address, Environ: os.Environ(), FromProject: r.fromProject}
+	var err error
+	if in.UserConfig, in.GlobalConfig, err = userConfigs(); err != nil {
+		return err
+	}
+	if r.fromProject {
+		if in.ProjectConfig, err = optional(filepath.Join(dir, ".npmrc")); err != nil {
+			return err
+		}
+		in.ProjectRegistries = registriesOf(project)
+	}
+	config, err := registry.Read(in)
+	if err != nil {
+		return usagef("npm: %w", err)
+	}
+	if config.Registry == "" {
+		if in.NPMRegistry = askNPM(ctx); in.NPMRegistry != "" {
+			if config, err = registry.Read(in); err != nil {
+				return usagef("npm: %w", err)
+			}
+		}
+	}
+	if config.Registry == "" && r.evidence == "" {
+		return usagef("npm: no registry is known").withHint("name it with --registry URL; or take the one of the project's .npmrc or lockfile with --registry-from-project; or decide from kept answers with --offline DIR")
+	}
+	for _, note := range config.Notes {
+		fmt.Fprintf(io.err, "plimsoll: npm's configuration: %s\n", printable(note))
+	}
+	options := registry.Options{Deadline: r.deadline, UserAgent: "plimsoll/" + version(), Evidence: r.evidence}
+	if config.CAFile != "" {
+		if options.CAs, err = readBounded(config.CAFile, 16<<20); err != nil {
+			return usagef("npm: cafile of npm's configuration: %w", err)
+		}
+	}
+	r.config = config
+	if r.client, err = registry.NewClient(config, options); err != nil {
+		return usagef("npm: %w", err)
+	}
+	return nil
+}
+
+// userConfigs reads the user's and the global .npmrc, where npm looks for them.
+func userConfigs() (user, global []byte, err error) {
+	file := npmSetting("userconfig")
+	if file == "" {
+		if home, err := os.UserHomeDir(); err == nil {
+			file = filepath.Join(home, ".npmrc")
+		}
+	}
+	if user, err = optional(file); err != nil {
+		return nil, nil, err
+	}
+	file = npmSetting("globalconfig")
+	if prefix := npmSetting("prefix"); file == "" && prefix != "" {
+		file = filepath.Join(prefix, "etc", "npmrc")
+	}
+	if file == "" {
+		if command, err := exec.LookPath("npm"); err == nil {
+			file = filepath.Join(filepath.Dir(filepath.Dir(command)), "etc", "npmrc")
+		}
+	}
+	global, err = optional(file)
+	return user, global, err
+}
+
+// npmSetting returns a setting of npm in the environment, if that is the user's.
+func npmSetting(name string) string {
+	if registry.InScript(os.Getenv("npm_execpath"), os.Getenv("npm_lifecycle_event")) {
+		return ""
+	}
+	for _, entry := range os.Environ() {
+		key, value, _ := strings.Cut(entry, "=")
+		if strings.EqualFold(key, "npm_config_"+name) {
+			return value
+		}
+	}
+	return ""
+}
+
+// optional reads a file that need not be there.
+func optional(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := readBounded(file, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usagef("npm: reading npm's configuration: %w", err)
+	}
+	return data, nil
+}
+
+// askNPM asks npm for the registry in an empty folder, where no project can answer.
+func askNPM(ctx context.Context) string {
+	npmCommand, err := exec.LookPath("npm")
+	if err != nil {
+		return ""
+	}
+	dir, err := os.MkdirTemp("", "plimsoll-npm-")
+	if err != nil {
+		return ""
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, npmCommand, "config", "get", "registry")
+	command.Dir = dir
+	out, err := command.Output()
+	answer := strings.TrimSpace(string(out))
+	if err != nil || !strings.HasPrefix(answer, "http") || strings.ContainsAny(answer, " \n") {
+		return ""
+	}
+	return answer
+}
+
+// registriesOf lists the addresses that a lockfile fetches packages from.
+func registriesOf(project *lockfile.Project) []string {
+	seen := map[string]bool{}
+	var all []string
+	for _, p := range project.Packages {
+		i := strings.Index(p.Resolved, "/"+p.Name+"/-/")
+		if p.Source != lockfile.SourceRegistry || i < 0 {
+			continue
+		}
+		if address := p.Resolved[:i+1]; !seen[address] {
+			seen[address], all = true, append(all, address)
+		}
+	}
+	return all
+}
+
+// saveKeys keeps the keys that were used beside the answers.
+func (r *npmRegistry) saveKeys(keys []byte) error {
+	if r.save == "" {
+		return nil
+	}
+	return saveFile(filepath.Join(r.save, "keys.json"), keys)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"plimsoll.example/verify/npm"
+)
+
+// npmTarballs says where tarballs are.
+type npmTarballs struct {
+	folders []string
+	cache   string
+	fetch   bool
+	given   *givenTarball // PATH is a tarball
+}
+
+func (t *npmTarballs) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&t.folders, "tarballs", nil, "a folder of tarballs, called as npm pack calls them; may be repeated")
+	flags.StringVar(&t.cache, "npm-cache", "", "npm's cache, to take tarballs from; else the one of npm's configuration, or none")
+	flags.BoolVar(&t.fetch, "fetch-tarballs", false, "fetch the tarballs that are not at hand")
+}
+
+func (t *npmTarballs) check(r *npmRegistry) error {
+	if t.fetch && r.offline != "" {
+		return usagef("npm: --offline asks nobody; --fetch-tarballs does not go with it")
+	}
+	return nil
+}
+
+// open returns where tarballs are looked for. With --offline that is the folder of
+// answers, and what is named.
+func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
+	if t.given != nil {
+		return t.given, nil
+	}
+	var s npm.SourcedTarballs
+	for _, dir := range t.folders {
+		if info, err := os.Stat(dir); err != nil {
+			return nil, failed(fmt.Errorf("--tarballs: %w", err))
+		} else if !info.IsDir() {
+			return nil, failed(fmt.Errorf("--tarballs: expected a folder, found a file: %q", dir))
+		}
+		s.Sources = append(s.Sources, npm.FolderTarballs{Files: os.DirFS(dir)})
+	}
+	if r.offline != "" {
+		s.Sources = append(s.Sources, npm.FolderTarballs{Files: os.DirFS(r.offline)})
+	}
+	if cache := t.cacheFolder(r); cache != "" {
+		s.Sources = append(s.Sources, npm.CachedTarballs{Files: os.DirFS(cache)})
+	}
+	if t.fetch {
+		s.Sources = append(s.Sources, npm.FetchedTarballs{Client: r.client})
+	}
+	if r.save != "" {
+		s.Save = func(name string, from io.Reader) (io.ReadCloser, error) {
+			return keep(filepath.Join(r.save, name), from)
+		}
+	}
+	return s, nil
+}
+
+// cacheFolder is npm's cache: what --npm-cache names; online also npm's own.
+func (t *npmTarballs) cacheFolder(r *npmRegistry) string {
+	if t.cache != "" || r.offline != "" {
+		return t.cache
+	}
+	if cache := npmSetting("cache"); cache != "" {
+		return cache
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".npm")
+	}
+	return ""
+}
+
+// keep writes a file and opens it again. What could not be read to its end is not kept.
+func keep(path string, from io.Reader) (io.ReadCloser, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tarball-*")
+	if err != nil {
+		return nil, fmt.Errorf("--save: %w", err)
+	}
+	if _, err = io.Copy(f, from); err == nil {
+		err = f.Chmod(0o644)
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return nil, err
+	}
+	return os.Open(path)
+}

@@ -74,6 +74,8 @@ func environment(env *testscript.Env) error {
 		"ENDLESS="+services.EndlessURL, "BUSY="+services.BusyURL, "NOBODY="+services.NobodyURL,
 		"TOKENURL="+services.IssuerURL+"/ci/token?api-version=2.0", "BEARER="+services.Bearer,
 		"COSIGN="+filepath.Join(os.Getenv("PLIMSOLL_CORPUS"), "bin", "cosign"), "NPMMODULES="+programs,
+		"NPMROOT="+running.File("npm_root.json"), "NPMKEYS="+running.File("npm_keys.json"), "NPMTUF="+running.File("tuf"), "WEBCA="+running.File("web-ca.pem"),
+		"NPMREGISTRY=http://"+services.NPMRegistry, "GITHUBTOKEN="+services.IssuerURL+"/github/token?api-version=2.0",
 		"TUF_ROOT="+filepath.Join(env.WorkDir, "tuf"),
 	)
 	for name, address := range services.Registries {
@@ -117,6 +119,8 @@ func TestScript(t *testing.T) {
 			"junk":     junk,
 			"remove":   remove,
 			"check":    check,
+			"registry": registry,
+			"audited":  audited,
 		},
 	})
 }

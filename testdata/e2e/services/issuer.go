@@ -53,7 +53,10 @@ func startIssuer() (*Issuer, error) {
 		mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", i.configuration)
 		mux.HandleFunc("GET "+path+"/keys", i.keys)
 	}
-	mux.HandleFunc("GET /ci/token", i.job)
+	mux.HandleFunc("GET /.well-known/openid-configuration", i.configuration)
+	mux.HandleFunc("GET /keys", i.keys)
+	mux.HandleFunc("GET /ci/token", i.job("/ci"))
+	mux.HandleFunc("GET /github/token", i.job(""))
 	i.server = &http.Server{Handler: mux}
 	listener, err := net.Listen("tcp", strings.TrimPrefix(IssuerURL, "http://"))
 	if err != nil {
@@ -64,7 +67,7 @@ func startIssuer() (*Issuer, error) {
 }
 
 func (i *Issuer) configuration(w http.ResponseWriter, r *http.Request) {
-	issuer := IssuerURL + "/" + strings.Split(r.URL.Path, "/")[1]
+	issuer := issuerOf(strings.TrimSuffix(r.URL.Path, "/.well-known/openid-configuration"))
 	json.NewEncoder(w).Encode(map[string]any{
 		"issuer": issuer, "jwks_uri": issuer + "/keys", "authorization_endpoint": issuer + "/auth", "token_endpoint": issuer + "/token",
 		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"RS256"},
@@ -77,13 +80,23 @@ func (i *Issuer) keys(w http.ResponseWriter, _ *http.Request) {
 	}}})
 }
 
-// job answers as GitHub's token service does.
-func (i *Issuer) job(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "bearer "+Bearer {
-		http.Error(w, "expected the job's token", http.StatusUnauthorized)
-		return
+// issuerOf is what the issuer at a path is called; at none it is GitHub's.
+func issuerOf(path string) string {
+	if path == "" {
+		return gitHubIssuer
 	}
-	json.NewEncoder(w).Encode(map[string]any{"value": i.Token("/ci", r.URL.Query().Get("audience"), ciClaims)})
+	return IssuerURL + path
+}
+
+// job answers as GitHub's token service does.
+func (i *Issuer) job(path string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !strings.EqualFold(r.Header.Get("Authorization"), "bearer "+Bearer) {
+			http.Error(w, "expected the job's token", http.StatusUnauthorized)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"value": i.Token(path, r.URL.Query().Get("audience"), ciClaims)})
+	}
 }
 
 // EmailToken is a token of a person.
@@ -94,7 +107,7 @@ func (i *Issuer) EmailToken() string {
 // Token signs claims.
 func (i *Issuer) Token(path, audience string, claims map[string]any) string {
 	now := time.Now()
-	all := map[string]any{"iss": IssuerURL + path, "aud": audience, "iat": now.Add(-time.Minute).Unix(), "exp": now.Add(i.Lifetime).Unix()}
+	all := map[string]any{"iss": issuerOf(path), "aud": audience, "iat": now.Add(-time.Minute).Unix(), "exp": now.Add(i.Lifetime).Unix()}
 	for k, v := range claims {
 		all[k] = v
 	}

@@ -228,6 +228,9 @@ func (p pki) writeAll() error {
 			return err
 		}
 	}
+	if err := p.web(); err != nil {
+		return err
+	}
 	return p.write("fulcio.yaml", []byte(fulcioConfig))
 }
 
@@ -270,8 +273,8 @@ func (p pki) writeRoot(name string) error {
 	return p.write(name, data)
 }
 
-// fulcioConfig trusts two issuers: people's e-mail addresses, and jobs with GitHub's
-// claims.
+// fulcioConfig trusts people's e-mail addresses, and jobs with GitHub's claims by an
+// issuer of its own and by GitHub's, which is this one under that name.
 const fulcioConfig = `oidc-issuers:
   ` + IssuerURL + `/email:
     issuer-url: ` + IssuerURL + `/email
@@ -279,6 +282,11 @@ const fulcioConfig = `oidc-issuers:
     type: email
   ` + IssuerURL + `/ci:
     issuer-url: ` + IssuerURL + `/ci
+    client-id: sigstore
+    type: ci-provider
+    ci-provider: github-workflow
+  ` + gitHubIssuer + `:
+    issuer-url: ` + gitHubIssuer + `
     client-id: sigstore
     type: ci-provider
     ci-provider: github-workflow

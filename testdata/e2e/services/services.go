@@ -14,14 +14,18 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"plimsoll.example/verify/npm/npmtest"
 )
 
 // Services are those that run.
 type Services struct {
 	Issuer *Issuer
-	dir    string
-	bin    string
-	all    []*exec.Cmd
+	// Registry holds the keys of the registry of npm packages.
+	Registry *npmtest.Sigstore
+	dir      string
+	bin      string
+	all      []*exec.Cmd
 }
 
 // Start makes keys and configurations in dir and starts the programs of bin.
@@ -35,6 +39,9 @@ func Start(bin, dir string) (*Services, error) {
 	}
 	s := &Services{Issuer: issuer, dir: dir, bin: bin}
 	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := errors.Join(s.prepareNPM(), s.startFront()); err != nil {
+		return nil, err
+	}
 	for _, service := range []struct {
 		up      string
 		program string
@@ -96,7 +103,8 @@ func (s *Services) Run(up, program string, args ...string) (*exec.Cmd, error) {
 	defer said.Close()
 	run := exec.Command(filepath.Join(s.bin, program), args...)
 	run.Stdout, run.Stderr = said, said
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // no service outlives the tests
+	run.Env = append(os.Environ(), "SSL_CERT_FILE="+s.File("web-ca.pem")) // Fulcio asks GitHub's issuer
+	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}    // no service outlives the tests
 	if err := run.Start(); err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func FileName(pkg Package) string {
 // answer is one stored HTTP answer.
 type answer struct {
 	Status int            `json:"status"`
-	Body   jsontext.Value `json:"body,omitempty"`
+	Body   jsontext.Value `json:"body,omitzero"`
 }
 
 // body returns the JSON that the registry sent: the value itself, or the text in

@@ -31,6 +31,7 @@ func TestRepositoryURL(t *testing.T) {
 func FuzzPackument(f *testing.F) {
 	f.Add([]byte(`{"name":"a","versions":{"1.0.0":{"dist":{"integrity":"sha512-x","signatures":[{"keyid":"k","sig":"AAAA"}],"attestations":{}},"_npmUser":{"name":"u","trustedPublisher":{}},"maintainers":[{"name":"m"},"n <n@x>"]},"1.1.0":{"scripts":{"install":"x","test":1}}},"time":{"1.0.0":"2026-01-01T00:00:00Z","1.1.0":"2026-01-02T00:00:00.000Z","created":"x"}}`))
 	f.Add([]byte(`{"name":"a","versions":{"1.0.0":null}}`))
+	f.Add([]byte(`{"name":"a","versions":{"1.0.0":{"dist":{"attestations":{}},"_npmUser":{"trustedPublisher":{}}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := parsePackument(data, "a")
 		if err != nil {
@@ -52,6 +53,9 @@ func FuzzPackument(f *testing.F) {
 			second, err := jsonv2.Marshal(again, jsonv2.Deterministic(true))
 			if err != nil || string(second) != string(body) {
 				t.Errorf("saved as %s, read as %s (%v)", body, second, err)
+			}
+			if again.announces() != m.announces() || again.User.trusted() != m.User.trusted() {
+				t.Errorf("%s: what is announced is lost in %s", data, body)
 			}
 		}
 	})

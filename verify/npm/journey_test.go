@@ -385,3 +385,23 @@ func TestTarballs(t *testing.T) {
 		t.Errorf("found %v, %v", contents, err)
 	}
 }
+
+// TestEmptyObjects: what announces is an object, whether anything is in it or not.
+func TestEmptyObjects(t *testing.T) {
+	s := newScene(t, built)
+	lock := s.lock("foo@1.0.0")
+	s.registry.Misbehave("/-/npm/v1/attestations/", npmtest.Status(404, 0, ""))
+	s.registry.Misbehave("/foo", npmtest.Edit(func(body []byte) []byte {
+		var doc map[string]any
+		if err := json.Unmarshal(body, &doc); err != nil {
+			return body // the tarball
+		}
+		at(doc, "versions", "1.0.0", "dist").(map[string]any)["attestations"] = map[string]any{}
+		out, err := json.Marshal(doc)
+		if err != nil {
+			t.Error(err)
+		}
+		return out
+	}))
+	s.denies(s.check(lock), "foo@1.0.0", verify.CodeAttestationsWithheld)
+}

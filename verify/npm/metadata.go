@@ -23,8 +23,8 @@ type Metadata struct {
 	Version          string            `json:"version,omitempty"`
 	Dist             Dist              `json:"dist"`
 	Scripts          map[string]string `json:"scripts,omitempty"` // those that run at install
-	HasInstallScript bool              `json:"hasInstallScript,omitempty"`
-	GypFile          bool              `json:"gypfile,omitempty"`
+	HasInstallScript bool              `json:"hasInstallScript,omitzero"`
+	GypFile          bool              `json:"gypfile,omitzero"`
 	User             User              `json:"_npmUser,omitzero"`
 	Maintainers      []Maintainer      `json:"maintainers,omitempty"`
 	Time             time.Time         `json:"time,omitzero"` // of publication, as the registry says
@@ -38,7 +38,7 @@ type Dist struct {
 	Tarball      string          `json:"tarball,omitempty"`
 	Integrity    string          `json:"integrity,omitempty"`
 	Signatures   []DistSignature `json:"signatures,omitempty"`
-	Attestations jsontext.Value  `json:"attestations,omitempty"` // an object announces attestations
+	Attestations jsontext.Value  `json:"attestations,omitzero"` // an object announces attestations
 }
 
 // A DistSignature is the registry's over "NAME@VERSION:INTEGRITY".
@@ -50,7 +50,7 @@ type DistSignature struct {
 // A User is who published a version.
 type User struct {
 	Name             string         `json:"name,omitempty"`
-	TrustedPublisher jsontext.Value `json:"trustedPublisher,omitempty"` // an object where CI published without a token
+	TrustedPublisher jsontext.Value `json:"trustedPublisher,omitzero"` // an object where CI published without a token
 }
 
 func (u User) trusted() bool { return u.TrustedPublisher.Kind() == '{' }
@@ -87,8 +87,8 @@ type Earlier struct {
 	Time        time.Time    `json:"time,omitzero"`
 	User        User         `json:"_npmUser,omitzero"`
 	Maintainers []Maintainer `json:"maintainers,omitempty"`
-	Before      bool         `json:"before,omitempty"`    // the release before this one, by time
-	Announced   bool         `json:"announced,omitempty"` // the registry announces attestations for it
+	Before      bool         `json:"before,omitzero"`    // the release before this one, by time
+	Announced   bool         `json:"announced,omitzero"` // the registry announces attestations for it
 }
 
 // installScripts are what npm runs when it installs a package from a registry.

@@ -93,6 +93,14 @@ func Body(replacement []byte) Misbehaviour {
 	}}
 }
 
+// Edit answers with what edit makes of the right body.
+func Edit(edit func(body []byte) []byte) Misbehaviour {
+	return Misbehaviour{change: func(r response) response {
+		r.body = edit(bytes.Clone(r.body))
+		return r
+	}}
+}
+
 // Misbehave makes the registry do something wrong at the paths that begin with
 // pathPrefix ("/", "/foo", "/-/npm/v1/attestations/"), with or without their escapes.
 // Of several that apply, [Slow] ones add up, and of the others the newest is done.

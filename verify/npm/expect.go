@@ -28,9 +28,14 @@ func refKind(ref string) string {
 	return "other"
 }
 
-// workflowPath returns the path of the workflow file in its repository.
+// workflowPath returns the path of the workflow file in its repository. Both the path
+// and the ref may contain an @: what is cut off is the ref of the build, or else what
+// follows the last "@refs/", so that release.yml@evil.yml is never release.yml.
 func workflowPath(o *Origin) string {
-	path, _, _ := strings.Cut(o.Workflow, "@")
+	path, cut := strings.CutSuffix(o.Workflow, "@"+o.Ref)
+	if at := strings.LastIndex(path, "@refs/"); !cut && at >= 0 {
+		path = path[:at]
+	}
 	if inside, ok := strings.CutPrefix(path, o.Repository+"/"); ok {
 		return strings.TrimPrefix(inside, "/")
 	}

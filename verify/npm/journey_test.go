@@ -43,6 +43,7 @@ func TestBuiltOtherwise(t *testing.T) {
 		"a new owner under the same name":     {`{"provenance": {"ownerId": "4711"}, "trustedPublisher": true}`, verify.CodeOwnerChanged},
 		"the victim's workflow, called":       {`{"provenance": {"repository": "https://github.com/mallory/foo", "san": "https://github.com/acme/foo/.github/workflows/release.yml@refs/tags/v1.1.0"}, "trustedPublisher": true}`, verify.CodeRepositoryChanged},
 		"another workflow":                    {`{"provenance": {"workflow": ".github/workflows/ci.yml"}, "trustedPublisher": true}`, verify.CodeWorkflowChanged},
+		"a workflow whose name goes on":       {`{"provenance": {"workflow": ".github/workflows/release.yml@evil.yml"}, "trustedPublisher": true}`, verify.CodeWorkflowChanged},
 		"a branch":                            {`{"provenance": {"ref": "refs/heads/main"}, "trustedPublisher": true}`, verify.CodeRefKindChanged},
 		"a pull request":                      {`{"provenance": {"ref": "refs/pull/7/merge"}, "trustedPublisher": true}`, verify.CodeRefKindChanged},
 		"self-hosted":                         {`{"provenance": {"runner": "self-hosted"}, "trustedPublisher": true}`, verify.CodeRunnerChanged},

@@ -240,6 +240,20 @@ func TestAnswers(t *testing.T) {
 		"runner only in the predicate": {answer(nil, func(st map[string]any) {
 			at(st, "predicate", "runDetails", "builder").(map[string]any)["id"] = "https://github.com/actions/runner/self-hosted"
 		}), verify.CodeProvenanceMismatch},
+		"repository id only in the predicate": {answer(nil, github("repository_id", "4711")), verify.CodeProvenanceMismatch},
+		"repository id as a number":           {answer(nil, github("repository_id", 4711)), verify.CodeProvenanceMismatch},
+		"owner id only in the predicate":      {answer(nil, github("repository_owner_id", "4711")), verify.CodeProvenanceMismatch},
+		"owner id as a list":                  {answer(nil, github("repository_owner_id", []any{})), verify.CodeProvenanceMismatch},
+		"trigger only in the predicate":       {answer(nil, github("event_name", "release")), verify.CodeProvenanceMismatch},
+		"ref only in the predicate":           {answer(nil, source("git+https://github.com/acme/foo@refs/tags/v1.0.1")), verify.CodeProvenanceMismatch},
+		"source is not the repository":        {answer(nil, source("git+https://github.com/acme/foo-evil@refs/tags/v1.0.0")), verify.CodeProvenanceMismatch},
+		"workflow's ref only there":           {answer(nil, workflow("ref", "refs/heads/main")), verify.CodeProvenanceMismatch},
+		"no source":                           {answer(nil, func(st map[string]any) { set(st, []any{}, "predicate", "buildDefinition", "resolvedDependencies") }), verify.CodeProvenanceMismatch},
+		"an empty predicate":                  {answer(nil, func(st map[string]any) { st["predicate"] = map[string]any{} }), verify.CodeProvenanceMismatch},
+		"provenance 0.2 of nothing": {answer(nil, func(st map[string]any) {
+			st["predicateType"], st["predicate"] = "https://slsa.dev/provenance/v0.2", map[string]any{}
+		}), verify.CodeProvenanceMismatch},
+		"provenance 0.1": {answer(nil, func(st map[string]any) { st["predicateType"] = "https://slsa.dev/provenance/v0.1" }), verify.CodeProvenanceMissing},
 		"a bundle with a repeated key": {func(s *scene, d string) []byte {
 			return []byte(strings.Replace(string(good(s, d)), `"dsseEnvelope":`, `"dsseEnvelope":{},"dsseEnvelope":`, 1))
 		}, verify.CodeAnswerMalformed},
@@ -324,6 +338,87 @@ func isDrop(edit func(map[string]any)) bool {
 func workflow(key, value string) func(map[string]any) {
 	return func(st map[string]any) {
 		at(st, "predicate", "buildDefinition", "externalParameters", "workflow").(map[string]any)[key] = value
+	}
+}
+
+func github(key string, value any) func(map[string]any) {
+	return func(st map[string]any) {
+		set(st, value, "predicate", "buildDefinition", "internalParameters", "github", key)
+	}
+}
+
+func source(uri string) func(map[string]any) {
+	return func(st map[string]any) {
+		set(st, uri, "predicate", "buildDefinition", "resolvedDependencies", 0, "uri")
+	}
+}
+
+// gitlab is the identity of a GitLab job as Fulcio certifies it.
+func gitlab() npmtest.Identity {
+	id := npmtest.GitHub("acme/foo")
+	id.Issuer, id.Repository = "https://gitlab.com", "https://gitlab.com/acme/foo"
+	id.Ref, id.Runner, id.Trigger = "refs/heads/main", "gitlab-hosted", "push"
+	id.RepositoryID, id.OwnerID = "4711", "42"
+	id.BuildConfigURI = "https://gitlab.com/acme/foo//.gitlab-ci.yml@refs/heads/main"
+	id.SAN = id.BuildConfigURI
+	return id
+}
+
+// gitlabPredicate is the provenance that npm's client writes on GitLab.
+func gitlabPredicate(id npmtest.Identity) map[string]any {
+	return map[string]any{
+		"buildType": "https://github.com/npm/cli/gitlab/v0alpha1", "builder": map[string]any{"id": id.Repository + "/-/runners/1"},
+		"invocation": map[string]any{
+			"configSource": map[string]any{"uri": "git+" + id.Repository, "digest": map[string]any{"sha1": id.Commit}, "entryPoint": "publish"},
+			"parameters":   map[string]any{"CI_PROJECT_ID": "4711", "CI_PROJECT_NAMESPACE_ID": "42", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_REF_NAME": "main"},
+			"environment":  map[string]any{"name": "runner", "project": "acme/foo", "pipeline": map[string]any{"id": "1", "ref": ".gitlab-ci.yml"}},
+		},
+	}
+}
+
+// TestGitLab: what npm's provenance on GitLab says must be what the certificate says.
+func TestGitLab(t *testing.T) {
+	put := func(value any, path ...any) func(map[string]any) {
+		return func(p map[string]any) { set(p, value, path...) }
+	}
+	for name, c := range map[string]struct {
+		edit func(predicate map[string]any)
+		code verify.Code
+	}{
+		"as the certificate":        {func(map[string]any) {}, ""},
+		"the commit after the @":    {put("git+https://gitlab.com/acme/foo@"+gitlab().Commit, "invocation", "configSource", "uri"), ""},
+		"another project's config":  {put("ci.yml@acme/templates", "invocation", "environment", "pipeline", "ref"), ""},
+		"no variables":              {put(map[string]any{}, "invocation", "parameters"), ""},
+		"another repository":        {put("git+https://gitlab.com/acme/bar", "invocation", "configSource", "uri"), verify.CodeProvenanceMismatch},
+		"a repository that goes on": {put("git+https://gitlab.com/acme/foo-evil", "invocation", "configSource", "uri"), verify.CodeProvenanceMismatch},
+		"another commit":            {put(strings.Repeat("0", 40), "invocation", "configSource", "digest", "sha1"), verify.CodeProvenanceMismatch},
+		"no commit":                 {put(map[string]any{}, "invocation", "configSource", "digest"), verify.CodeProvenanceMismatch},
+		"another repository id":     {put("4712", "invocation", "parameters", "CI_PROJECT_ID"), verify.CodeProvenanceMismatch},
+		"another id, as a number":   {put(4712, "invocation", "parameters", "CI_PROJECT_ID"), verify.CodeProvenanceMismatch},
+		"another owner id":          {put("43", "invocation", "parameters", "CI_PROJECT_NAMESPACE_ID"), verify.CodeProvenanceMismatch},
+		"another trigger":           {put("schedule", "invocation", "parameters", "CI_PIPELINE_SOURCE"), verify.CodeProvenanceMismatch},
+		"another ref":               {put("evil", "invocation", "parameters", "CI_COMMIT_REF_NAME"), verify.CodeProvenanceMismatch},
+		"another workflow":          {put("evil.yml", "invocation", "environment", "pipeline", "ref"), verify.CodeProvenanceMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, strings.NewReplacer("github:acme/foo", "gitlab:acme/foo",
+				`"provenance": true`, `"provenance": {"repository": "https://gitlab.com/acme/foo"}`).Replace(built))
+			id := gitlab()
+			lock := s.lock("foo@1.0.0")
+			digest := digestIn(t, lock, "node_modules/foo")
+			body := s.sigstore.Answer(publish(s, digest), s.sigstore.Provenance("foo", "1.0.0", digest, id, made, func(st map[string]any) {
+				p := gitlabPredicate(id)
+				c.edit(p)
+				st["predicateType"], st["predicate"] = "https://slsa.dev/provenance/v0.2", p
+			}))
+			s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Body(body))
+			report := s.check(lock)
+			if c.code == "" {
+				s.holds(report, "foo@1.0.0")
+				return
+			}
+			s.denies(report, "foo@1.0.0", c.code)
+		})
 	}
 }
 

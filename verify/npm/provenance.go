@@ -4,6 +4,7 @@ package npm
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -23,6 +24,7 @@ const (
 // field is empty where the predicate's format lacks it.
 type claims struct {
 	repository, commit, ref, repositoryID, ownerID, trigger, workflow string
+	refName                                                           string // of a branch or tag
 	builder                                                           string
 }
 
@@ -48,6 +50,7 @@ func checkProvenance(s statement) (*verify.Certificate, string, error) {
 	if err != nil {
 		return nil, "", &verify.Refusal{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}
 	}
+	workflow, refName := said.asClaimed(c)
 	for _, f := range []struct {
 		what, certificate, predicate string
 		required                     bool
@@ -58,7 +61,8 @@ func checkProvenance(s statement) (*verify.Certificate, string, error) {
 		{"repository id", c.RepositoryID, said.repositoryID, false},
 		{"owner id", c.OwnerID, said.ownerID, false},
 		{"trigger", c.Trigger, said.trigger, false},
-		{"workflow", c.BuildConfig, said.workflow, false},
+		{"workflow", workflow, said.workflow, false},
+		{"name of the ref", refName, said.refName, false},
 		{"runner", c.Runner, runnerOf(said.builder), false},
 	} {
 		unknown := f.certificate == "" || f.predicate == ""
@@ -118,7 +122,8 @@ func claimsV1(predicate []byte) (claims, error) {
 // and still writes it on GitLab.
 func claimsV02(predicate []byte) (claims, error) {
 	var p struct {
-		Builder struct {
+		BuildType string `json:"buildType"`
+		Builder   struct {
 			ID string `json:"id"`
 		} `json:"builder"`
 		Invocation struct {
@@ -127,6 +132,7 @@ func claimsV02(predicate []byte) (claims, error) {
 				Digest     map[string]string `json:"digest"`
 				EntryPoint string            `json:"entryPoint"`
 			} `json:"configSource"`
+			Parameters  any            `json:"parameters"`
 			Environment map[string]any `json:"environment"`
 		} `json:"invocation"`
 	}
@@ -134,6 +140,15 @@ func claimsV02(predicate []byte) (claims, error) {
 		return claims{}, err
 	}
 	source, env := p.Invocation.ConfigSource, p.Invocation.Environment
+	if strings.HasPrefix(p.BuildType, buildTypeGitLab) {
+		c := claimsGitLab(object(p.Invocation.Parameters))
+		c.repository, _ = splitSource(source.URI) // what follows the @ is the commit again, or nothing
+		c.commit, c.builder = source.Digest["sha1"], p.Builder.ID
+		if path := text(object(env["pipeline"])["ref"]); plainPath(path) {
+			c.workflow = c.repository + "//" + path
+		}
+		return c, nil
+	}
 	c := claims{
 		commit:       source.Digest["sha1"],
 		repositoryID: text(env["GITHUB_REPOSITORY_ID"]),
@@ -151,6 +166,38 @@ func claimsV02(predicate []byte) (claims, error) {
 	return c, nil
 }
 
+// buildTypeGitLab is how the build type of npm's provenance on GitLab begins.
+const buildTypeGitLab = "https://github.com/npm/cli/gitlab/"
+
+// claimsGitLab reads the job's variables, which npm's client writes as parameters.
+func claimsGitLab(variables map[string]any) claims {
+	return claims{
+		repositoryID: text(variables["CI_PROJECT_ID"]),
+		ownerID:      text(variables["CI_PROJECT_NAMESPACE_ID"]),
+		trigger:      text(variables["CI_PIPELINE_SOURCE"]),
+		refName:      text(variables["CI_COMMIT_REF_NAME"]),
+	}
+}
+
+// plainPath tells whether a GitLab project's CI configuration is a file of its own
+// repository, and not one of another project (PATH@PROJECT) or at an address.
+func plainPath(path string) bool { return path != "" && !strings.ContainsAny(path, "@:") }
+
+// asClaimed returns a certificate's workflow and ref as far as a predicate names them:
+// npm's provenance on GitLab has the workflow without a ref, and of the ref the name.
+func (said claims) asClaimed(c *verify.Certificate) (workflow, refName string) {
+	workflow, refName = c.BuildConfig, c.Ref
+	if c.Issuer != issuerGitLab {
+		return workflow, refName
+	}
+	for _, kind := range []string{"refs/heads/", "refs/tags/"} {
+		if name, ok := strings.CutPrefix(c.Ref, kind); ok {
+			return strings.TrimSuffix(workflow, "@"+c.Ref), name
+		}
+	}
+	return strings.TrimSuffix(workflow, "@"+c.Ref), "" // of a merge request, it is the branch's name
+}
+
 // splitSource splits "git+REPOSITORY@REF".
 func splitSource(uri string) (repository, ref string) {
 	repository, ref, _ = strings.Cut(strings.TrimPrefix(uri, "git+"), "@")
@@ -162,7 +209,16 @@ func object(v any) map[string]any {
 	return m
 }
 
+// text returns a value as it is compared. One that is there and no text must not pass
+// for one that is not there.
 func text(v any) string {
-	s, _ := v.(string)
-	return s
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprintf("%v", v)
 }

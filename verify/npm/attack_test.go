@@ -115,7 +115,48 @@ func TestAttacks(t *testing.T) {
 		"no bundle":                {func(a []any) []any { delete(a[1].(map[string]any), "bundle"); return a }, verify.CodeAnswerMalformed},
 		"bundle null":              {func(a []any) []any { set(a, nil, 1, "bundle"); return a }, verify.CodeAnswerMalformed},
 		"log entry removed":        {func(a []any) []any { set(a, []any{}, deep(1, tlog...)...); return a }, verify.CodeLogMissing},
-		"log entry of the other":   {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
+		"another spelling beside":  {func(a []any) []any { set(a, map[string]any{}, 1, "Bundle"); return a }, verify.CodeAnswerMalformed},
+		"another type beside":      {func(a []any) []any { set(a, "x", 1, "predicatetype"); return a }, verify.CodeAnswerMalformed},
+		"log's promise removed": {func(a []any) []any {
+			delete(at(a, deep(0, append(tlog, 0)...)...).(map[string]any), "inclusionPromise")
+			return a
+		}, verify.CodeTimeInvalid},
+		"promise null, time earlier": {func(a []any) []any {
+			set(a, nil, deep(0, append(tlog, 0, "inclusionPromise")...)...)
+			set(a, "1672531200", deep(0, append(tlog, 0, "integratedTime")...)...)
+			return a
+		}, verify.CodeTimeInvalid},
+		"no log time": {func(a []any) []any {
+			delete(at(a, deep(0, append(tlog, 0)...)...).(map[string]any), "integratedTime")
+			return a
+		}, verify.CodeLogInvalid},
+		"log time below zero": {func(a []any) []any { set(a, "-5", deep(1, append(tlog, 0, "integratedTime")...)...); return a }, verify.CodeLogInvalid},
+		"log index changed":   {func(a []any) []any { set(a, "5", deep(1, append(tlog, 0, "logIndex")...)...); return a }, verify.CodeLogInvalid},
+		"proof removed": {func(a []any) []any {
+			delete(at(a, deep(1, append(tlog, 0)...)...).(map[string]any), "inclusionProof")
+			return a
+		}, verify.CodeAttestationMalformed},
+		"checkpoint removed": {func(a []any) []any {
+			delete(at(a, deep(1, append(tlog, 0, "inclusionProof")...)...).(map[string]any), "checkpoint")
+			return a
+		}, verify.CodeAttestationMalformed},
+		"a timestamp of nobody": {func(a []any) []any {
+			set(a, map[string]any{"rfc3161Timestamps": []any{map[string]any{"signedTimestamp": "AAAA"}}}, 0, "bundle", "verificationMaterial", "timestampVerificationData")
+			return a
+		}, verify.CodeTimeInvalid},
+		"a key without a name": {func(a []any) []any {
+			set(a, map[string]any{}, 0, "bundle", "verificationMaterial", "publicKey")
+			return a
+		}, verify.CodeSignerUnknown},
+		"key and certificate": {func(a []any) []any {
+			set(a, at(a, 1, "bundle", "verificationMaterial", "x509CertificateChain"), 0, "bundle", "verificationMaterial", "x509CertificateChain")
+			return a
+		}, verify.CodeAttestationMalformed},
+		"format of the future": {func(a []any) []any {
+			set(a, "application/vnd.dev.sigstore.bundle.v0.9+json", 0, "bundle", "mediaType")
+			return a
+		}, verify.CodeAttestationMalformed},
+		"log entry of the other": {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
 		"log entry duplicated": {func(a []any) []any {
 			e := at(a, deep(1, tlog...)...).([]any)
 			set(a, append(e, e[0]), deep(1, tlog...)...)
@@ -176,6 +217,7 @@ func TestAttacks(t *testing.T) {
 		"null":               []byte("null"),
 		"cut":                good[:len(good)-10],
 		"trailing data":      append(bytes.Clone(good), "{}"...),
+		"another spelling":   bytes.Replace(good, []byte(`"attestations"`), []byte(`"Attestations":[],"attestations"`), 1),
 		"repeated key":       bytes.Replace(good, []byte(`"attestations"`), []byte(`"attestations":[],"attestations"`), 1),
 		"snake_case payload": bytes.Replace(good, []byte(`"dsseEnvelope"`), []byte(`"dsse_envelope"`), 1),
 		"too big":            append(bytes.Clone(good), bytes.Repeat([]byte(" "), npm.MaxAnswer)...),

@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -86,25 +89,22 @@ func checkAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	var refused []*verify.Refusal
 	var publish, provenance []statement
 	for _, m := range members {
-		s, err := openMember(ctx, checker, pkg, artifact, m)
-		var r *verify.Refusal
-		switch {
-		case errors.As(err, &r):
-			refused = append(refused, r)
-		case err != nil:
+		s, reasons, err := openMember(ctx, checker, pkg, artifact, m)
+		if err != nil {
 			return nil, nil, err
+		}
+		refused = append(refused, reasons...)
+		switch {
+		case len(reasons) > 0:
 		case s.predicateType == attest.TypeNPMPublishV01:
 			publish = append(publish, s)
 		case s.predicateType == attest.TypeProvenance || s.predicateType == attest.TypeProvenanceV02:
 			provenance = append(provenance, s)
 		}
 	}
-	if len(refused) > 0 {
+	origin, reasons := originOf(pkg, publish, provenance, len(refused) == 0)
+	if refused = append(refused, reasons...); len(refused) > 0 {
 		return nil, refused, nil
-	}
-	origin, err := originOf(pkg, publish, provenance)
-	if err != nil {
-		return refusals(err)
 	}
 	return origin, nil, nil
 }
@@ -117,25 +117,35 @@ func refusals(err error) (*Origin, []*verify.Refusal, error) {
 	return nil, nil, err
 }
 
-// originOf compares the statements of an answer with the package and the certificate.
-func originOf(pkg Package, publish, provenance []statement) (*Origin, error) {
-	if err := exactlyOne(publish, "publish attestation", verify.CodePublishMissing); err != nil {
-		return nil, err
+// originOf compares the statements of an answer with the package and the certificate,
+// and keeps every reason. What is missing is one only if all members were opened: it may
+// be what was refused.
+func originOf(pkg Package, publish, provenance []statement, allOpened bool) (*Origin, []*verify.Refusal) {
+	var refused []*verify.Refusal
+	count := func(s []statement, what string, missing verify.Code) {
+		if r := exactlyOne(s, what, missing); r != nil && (allOpened || len(s) > 0) {
+			refused = append(refused, r)
+		}
 	}
-	if err := exactlyOne(provenance, "provenance", verify.CodeProvenanceMissing); err != nil {
-		return nil, err
+	count(publish, "publish attestation", verify.CodePublishMissing)
+	count(provenance, "provenance", verify.CodeProvenanceMissing)
+	var registry string
+	for _, s := range publish {
+		named, reasons := checkPublish(pkg, s)
+		registry, refused = named, append(refused, reasons...)
 	}
-	registry, err := checkPublish(pkg, publish[0])
-	if err != nil {
-		return nil, err
+	var certificate *verify.Certificate
+	var builder string
+	for _, s := range provenance {
+		c, b, reasons := checkProvenance(s)
+		certificate, builder, refused = c, b, append(refused, reasons...)
 	}
-	certificate, builder, err := checkProvenance(provenance[0])
-	if err != nil {
-		return nil, err
+	if len(refused) > 0 || len(publish) != 1 || len(provenance) != 1 {
+		return nil, refused
 	}
 	times := publish[0].Signature().Times
 	if len(times) == 0 {
-		return nil, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "a signed time of publication", Found: "none"}
+		return nil, []*verify.Refusal{{Code: verify.CodeTimeInvalid, Expected: "a signed time of publication", Found: "none"}}
 	}
 	sum := sha256.Sum256(provenance[0].bundle)
 	signature := provenance[0].Signature()
@@ -151,8 +161,22 @@ func originOf(pkg Package, publish, provenance []statement) (*Origin, error) {
 }
 
 type member struct {
-	PredicateType string         `json:"predicateType"`
-	Bundle        jsontext.Value `json:"bundle"`
+	PredicateType string                    `json:"predicateType"`
+	Bundle        jsontext.Value            `json:"bundle"`
+	Others        map[string]jsontext.Value `json:",embed"`
+}
+
+// oneSpelling refuses names that differ from those that are read in case only: readers
+// that do not tell them apart would read another answer.
+func oneSpelling(others map[string]jsontext.Value, known ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		for _, k := range known {
+			if strings.EqualFold(name, k) {
+				return malformed(fmt.Sprintf("%q", k), fmt.Sprintf("%.100q too", name))
+			}
+		}
+	}
+	return nil
 }
 
 func parseAnswer(answer []byte) ([]member, error) {
@@ -160,10 +184,14 @@ func parseAnswer(answer []byte) ([]member, error) {
 		return nil, malformed(fmt.Sprintf("at most %d bytes", MaxAnswer), fmt.Sprintf("%d", len(answer)))
 	}
 	var doc struct {
-		Attestations *[]member `json:"attestations"`
+		Attestations *[]member                 `json:"attestations"`
+		Others       map[string]jsontext.Value `json:",embed"`
 	}
 	if err := jsonv2.Unmarshal(answer, &doc); err != nil {
 		return nil, malformed("JSON with a list of attestations", attest.JSONError(err).Error())
+	}
+	if err := oneSpelling(doc.Others, "attestations"); err != nil {
+		return nil, err
 	}
 	switch {
 	case doc.Attestations == nil:
@@ -173,48 +201,52 @@ func parseAnswer(answer []byte) ([]member, error) {
 	case len(*doc.Attestations) > maxAttestations:
 		return nil, malformed(fmt.Sprintf("at most %d attestations", maxAttestations), fmt.Sprintf("%d", len(*doc.Attestations)))
 	}
+	for _, m := range *doc.Attestations {
+		if err := oneSpelling(m.Others, "predicateType", "bundle"); err != nil {
+			return nil, err
+		}
+	}
 	return *doc.Attestations, nil
 }
 
-func malformed(expected, found string) error {
+func malformed(expected, found string) *verify.Refusal {
 	return &verify.Refusal{Code: verify.CodeAnswerMalformed, Expected: expected, Found: found}
 }
 
 // openMember verifies one member and that it is about this package alone, under
-// its canonical name.
-func openMember(ctx context.Context, checker verify.Checker, pkg Package, artifact verify.Artifact, m member) (statement, error) {
+// its canonical name. An error means that there is no decision.
+func openMember(ctx context.Context, checker verify.Checker, pkg Package, artifact verify.Artifact, m member) (statement, []*verify.Refusal, error) {
 	if len(m.Bundle) == 0 || m.Bundle.Kind() != '{' {
-		return statement{}, malformed("a bundle in each attestation", "none")
+		return statement{}, []*verify.Refusal{malformed("a bundle in each attestation", "none")}, nil
 	}
 	opened, err := verify.Open(ctx, checker, m.Bundle, artifact)
+	if r := (*verify.Refusal)(nil); errors.As(err, &r) {
+		return statement{}, []*verify.Refusal{named(r, m.PredicateType)}, nil
+	}
 	if err != nil {
-		return statement{}, named(err, m.PredicateType)
+		return statement{}, nil, err
 	}
 	signed := opened.Statement()
+	var refused []*verify.Refusal
 	if signed.PredicateType != m.PredicateType {
-		return statement{}, &verify.Refusal{Code: verify.CodePredicateTypeDiffer, Expected: signed.PredicateType + ", as signed", Found: fmt.Sprintf("%.200q in the answer", m.PredicateType)}
+		refused = append(refused, &verify.Refusal{Code: verify.CodePredicateTypeDiffer, Expected: fmt.Sprintf("%.200q, as signed", signed.PredicateType), Found: fmt.Sprintf("%.200q in the answer", m.PredicateType)})
 	}
 	if n := len(signed.Subject); n != 1 {
-		return statement{}, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: "one subject, " + pkg.purl(), Found: fmt.Sprintf("%d subjects", n)}
+		refused = append(refused, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: "one subject, " + pkg.purl(), Found: fmt.Sprintf("%d subjects", n)})
+	} else if name := signed.Subject[0].Name; name != pkg.purl() {
+		refused = append(refused, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: pkg.purl(), Found: fmt.Sprintf("%.200q", name)})
 	}
-	if name := signed.Subject[0].Name; name != pkg.purl() {
-		return statement{}, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: pkg.purl(), Found: fmt.Sprintf("%.200q", name)}
-	}
-	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType, bundle: compact(m.Bundle)}, nil
+	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType, bundle: compact(m.Bundle)}, refused, nil
 }
 
 // named says in a refusal which member of the answer it is about.
-func named(err error, predicateType string) error {
-	var r *verify.Refusal
-	if !errors.As(err, &r) {
-		return err
-	}
+func named(r *verify.Refusal, predicateType string) *verify.Refusal {
 	about := *r
 	about.Found = fmt.Sprintf("in the attestation %.120q: %s", predicateType, r.Found)
 	return &about
 }
 
-func exactlyOne(s []statement, what string, missing verify.Code) error {
+func exactlyOne(s []statement, what string, missing verify.Code) *verify.Refusal {
 	switch len(s) {
 	case 1:
 		return nil
@@ -226,26 +258,30 @@ func exactlyOne(s []statement, what string, missing verify.Code) error {
 
 // checkPublish checks npm's publish attestation (npm/attestation,
 // specs/publish/v0.1) and returns the registry that it names.
-func checkPublish(pkg Package, s statement) (registry string, err error) {
+func checkPublish(pkg Package, s statement) (registry string, refused []*verify.Refusal) {
 	signature := s.Signature()
 	if signature.KeyID == "" || signature.Certificate != nil {
-		return "", &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "a publish attestation signed with npm's key", Found: "one by " + signature.Signer()}
+		refused = append(refused, &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "a publish attestation signed with npm's key", Found: "one by " + signature.Signer()})
 	}
 	var predicate struct {
 		Name     string `json:"name"`
 		Version  string `json:"version"`
 		Registry string `json:"registry"`
 	}
+	mismatch := func(expected, found string) {
+		refused = append(refused, &verify.Refusal{Code: verify.CodePublishMismatch, Expected: expected, Found: found})
+	}
 	if err := jsonv2.Unmarshal(s.Statement().Predicate, &predicate); err != nil {
-		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: "name, version and registry", Found: attest.JSONError(err).Error()}
+		mismatch("name, version and registry", attest.JSONError(err).Error())
+		return "", refused
 	}
 	if predicate.Name != pkg.Name || predicate.Version != pkg.Version {
-		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: pkg.String(), Found: fmt.Sprintf("%.200q", predicate.Name+"@"+predicate.Version)}
+		mismatch(pkg.String(), fmt.Sprintf("%.200q", predicate.Name+"@"+predicate.Version))
 	}
 	if predicate.Registry == "" {
-		return "", &verify.Refusal{Code: verify.CodePublishMismatch, Expected: "the registry's address", Found: "none"}
+		mismatch("the registry's address", "none")
 	}
-	return predicate.Registry, nil
+	return predicate.Registry, refused
 }
 
 // compact drops the white space of a bundle, which every store of it changes. It is

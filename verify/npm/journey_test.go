@@ -353,6 +353,39 @@ func source(uri string) func(map[string]any) {
 	}
 }
 
+// TestAllReasons: everything that is wrong with an answer is said, not the first alone.
+func TestAllReasons(t *testing.T) {
+	s := newScene(t, built)
+	lock := s.lock("foo@1.0.0")
+	digest := digestIn(t, lock, "node_modules/foo")
+	check := func(members ...json.RawMessage) string {
+		s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Body(s.sigstore.Answer(members...)))
+		return strings.Join(codes(s.checkOnce(lock), "foo@1.0.0"), ", ")
+	}
+	published := func(name, registry any) json.RawMessage {
+		return s.sigstore.Publish("foo", "1.0.0", digest, s.base, made, func(st map[string]any) {
+			set(st, name, "predicate", "name")
+			set(st, registry, "predicate", "registry")
+		})
+	}
+	proven := func(edits ...func(map[string]any)) json.RawMessage {
+		return s.sigstore.Provenance("foo", "1.0.0", digest, npmtest.GitHub("acme/foo"), made, edits...)
+	}
+	for want, members := range map[string][]json.RawMessage{
+		"deny PUBLISH_MISMATCH, deny PUBLISH_MISMATCH, deny PROVENANCE_MISMATCH, deny PROVENANCE_MISMATCH": {
+			published("bar", ""), proven(github("event_name", "release"), github("repository_id", "4711"))},
+		"deny PROVENANCE_MISSING, deny PUBLISH_MISMATCH":      {published("bar", s.base)},
+		"deny SUBJECT_MISMATCH, deny PROVENANCE_MISMATCH":     {publish(s, strings.Repeat("0", 128)), proven(github("event_name", "release"))},
+		"deny ATTESTATION_REPEATED, deny PROVENANCE_MISMATCH": {publish(s, digest), proven(), proven(github("event_name", "release"))},
+		"deny PUBLISH_MISSING, deny PROVENANCE_MISSING":       {proven(func(st map[string]any) { st["predicateType"] = "https://example.com/other" })},
+		"deny SUBJECT_MISMATCH, deny SUBJECT_MISMATCH":        {publish(s, strings.Repeat("0", 128)), provenance(s, strings.Repeat("1", 128))},
+	} {
+		if got := check(members...); got != want {
+			t.Errorf("expected %s, found %s", want, got)
+		}
+	}
+}
+
 // gitlab is the identity of a GitLab job as Fulcio certifies it.
 func gitlab() npmtest.Identity {
 	id := npmtest.GitHub("acme/foo")

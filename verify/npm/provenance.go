@@ -32,13 +32,13 @@ type claims struct {
 // known CI, and that its predicate does not contradict that certificate. It
 // returns the certificate, for nothing that only the predicate says is believed, and
 // the builder that the predicate claims.
-func checkProvenance(s statement) (*verify.Certificate, string, error) {
+func checkProvenance(s statement) (*verify.Certificate, string, []*verify.Refusal) {
 	c := s.Signature().Certificate
 	if c == nil {
-		return nil, "", &verify.Refusal{Code: verify.CodeSignerUnknown, Expected: "provenance signed with a CI's certificate", Found: "one by key " + s.Signature().Signer()}
+		return nil, "", []*verify.Refusal{{Code: verify.CodeSignerUnknown, Expected: "provenance signed with a CI's certificate", Found: "one by key " + s.Signature().Signer()}}
 	}
 	if c.Issuer != issuerGitHub && c.Issuer != issuerGitLab {
-		return nil, "", &verify.Refusal{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}
+		return nil, "", []*verify.Refusal{{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}}
 	}
 	var said claims
 	var err error
@@ -48,8 +48,9 @@ func checkProvenance(s statement) (*verify.Certificate, string, error) {
 		said, err = claimsV1(s.Statement().Predicate)
 	}
 	if err != nil {
-		return nil, "", &verify.Refusal{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}
+		return nil, "", []*verify.Refusal{{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance", Found: err.Error()}}
 	}
+	var refused []*verify.Refusal
 	workflow, refName := said.asClaimed(c)
 	for _, f := range []struct {
 		what, certificate, predicate string
@@ -67,11 +68,11 @@ func checkProvenance(s statement) (*verify.Certificate, string, error) {
 	} {
 		unknown := f.certificate == "" || f.predicate == ""
 		if (f.required && unknown) || (!unknown && f.certificate != f.predicate) {
-			return nil, "", &verify.Refusal{Code: verify.CodeProvenanceMismatch,
-				Expected: fmt.Sprintf("%s %q, as in the certificate", f.what, f.certificate), Found: fmt.Sprintf("%.200q", f.predicate)}
+			refused = append(refused, &verify.Refusal{Code: verify.CodeProvenanceMismatch,
+				Expected: fmt.Sprintf("%s %q, as in the certificate", f.what, f.certificate), Found: fmt.Sprintf("%.200q", f.predicate)})
 		}
 	}
-	return c, said.builder, nil
+	return c, said.builder, refused
 }
 
 // githubRunner is the builder of npm's provenance on GitHub, before the kind of runner.

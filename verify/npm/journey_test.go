@@ -455,6 +455,44 @@ func TestGitLab(t *testing.T) {
 	}
 }
 
+// TestOldExtensions: certificates of before 2023-04-18 say who signed in extensions
+// that count for nothing afterwards.
+func TestOldExtensions(t *testing.T) {
+	before, since := time.Date(2023, 4, 17, 23, 59, 59, 0, time.UTC), time.Date(2023, 4, 18, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		extensions string
+		at         time.Time
+		code       verify.Code
+	}{
+		"all, before":        {"", before, ""},
+		"all, since":         {"", since, ""},
+		"old ones, before":   {"old", before, ""},
+		"old ones, since":    {"old", since, verify.CodeIssuerUnknown},
+		"old ones, now":      {"old", made, verify.CodeIssuerUnknown},
+		"old issuer, before": {"old issuer", before, ""},
+		"old issuer, since":  {"old issuer", since, verify.CodeIssuerUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built)
+			lock := s.lock("foo@1.0.0")
+			digest := digestIn(t, lock, "node_modules/foo")
+			id := npmtest.GitHub("acme/foo")
+			id.Extensions = c.extensions
+			s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Body(s.sigstore.Answer(
+				s.sigstore.Publish("foo", "1.0.0", digest, s.base, c.at), s.sigstore.Provenance("foo", "1.0.0", digest, id, c.at))))
+			report := s.check(lock)
+			if c.code != "" {
+				s.denies(report, "foo@1.0.0", c.code)
+				return
+			}
+			s.holds(report, "foo@1.0.0")
+			if o := result(t, report, "foo@1.0.0").Origin; o.Repository != id.Repository || o.Commit != id.Commit || o.Ref != id.Ref || o.Trigger != id.Trigger {
+				t.Errorf("found %+v", o)
+			}
+		})
+	}
+}
+
 // TestKeyEnded: npm's key had ended at the log's time.
 func TestKeyEnded(t *testing.T) {
 	s := newScene(t, built)

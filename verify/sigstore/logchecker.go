@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -201,7 +202,11 @@ func (c *LogChecker) signature(e *entity, entries int, result *sgverify.Verifica
 		return verify.Signature{}, errors.New("sigstore-go reports no signature")
 	}
 	if summary := result.Signature.Certificate; summary != nil {
-		s.Certificate = describeCertificate(summary, s.Times[len(s.Times)-1].Time)
+		signed := s.Times[len(s.Times)-1].Time
+		s.Certificate = describeCertificate(summary, signed)
+		if !signed.Before(extensionsSince) && !hasIssuer(e.content.Certificate()) {
+			s.Certificate.Issuer = ""
+		}
 		s.Certificate.Environment = environmentOf(e.content.Certificate())
 		s.SCTs = c.least.SCTs // what was demanded; sigstore-go does not count further
 		return s, nil
@@ -262,6 +267,12 @@ func environmentOf(leaf *x509.Certificate) string {
 var extensionsSince = time.Date(2023, 4, 18, 0, 0, 0, 0, time.UTC)
 
 const issuerGitHub = "https://token.actions.githubusercontent.com"
+
+// hasIssuer tells whether a certificate names its issuer in extension .8. sigstore-go
+// takes .1 in its place, whenever the certificate is of.
+func hasIssuer(leaf *x509.Certificate) bool {
+	return leaf != nil && slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(certificate.OIDIssuerV2) })
+}
 
 func describeCertificate(s *certificate.Summary, signed time.Time) *verify.Certificate {
 	c := &verify.Certificate{

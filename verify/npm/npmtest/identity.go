@@ -29,6 +29,9 @@ type Identity struct {
 	Runner         string `json:"runner"` // "github-hosted" or "self-hosted"
 	Trigger        string `json:"trigger"`
 	RunInvocation  string `json:"runInvocation"`
+	// Extensions is "old" for a certificate with the extensions of before April 2023
+	// alone (.1 to .6), and "old issuer" for one that lacks .8 alone.
+	Extensions string `json:"extensions"`
 }
 
 // GitHub returns the full identity of a GitHub Actions job that a tag's push started
@@ -80,6 +83,9 @@ func (id Identity) extensions() []pkix.Extension {
 			add(2+i, v, bare)
 		}
 	}
+	if id.Extensions == "old" {
+		return out
+	}
 	var owner, visibility string
 	if id.Repository != "" {
 		owner, visibility = id.Repository[:max(0, strings.LastIndexByte(id.Repository, '/'))], "public"
@@ -88,6 +94,9 @@ func (id Identity) extensions() []pkix.Extension {
 		id.Issuer, id.BuildConfigURI, id.Commit, id.Runner, id.Repository, id.Commit, id.Ref, id.RepositoryID,
 		owner, id.OwnerID, id.BuildConfigURI, id.Commit, id.Trigger, id.RunInvocation, visibility,
 	} {
+		if id.Extensions == "old issuer" && i == 0 {
+			continue
+		}
 		add(8+i, v, func(v string) []byte { return must(asn1.MarshalWithParams(v, "utf8")) })
 	}
 	return out

@@ -27,6 +27,27 @@ func TestRepositoryURL(t *testing.T) {
 	}
 }
 
+func TestSameRegistry(t *testing.T) {
+	const one = "https://registry.example/npm/Private"
+	for _, s := range []string{one, one + "/", "HTTPS://Registry.Example/npm/Private", "https://registry.example:443/npm/Private/"} {
+		if !sameRegistry(one, s) || !sameRegistry(s, one) {
+			t.Errorf("%s is not taken for %s", s, one)
+		}
+	}
+	for _, s := range []string{
+		"", "https://registry.example", "https://registry.example/npm/private", "http://registry.example/npm/Private", "https://registry.example:8443/npm/Private",
+		"https://registry.example.evil/npm/Private", "https://user@registry.example.evil/npm/Private", "https://registry.example/npm/Private?x", "https://registry.example/npm/Private#x",
+		"https://registry.example/npm%2FPrivate", "https://registry.example/npm/Private/../x", "https://registry.e\u212aample/npm/Private", "registry.example/npm/Private",
+	} {
+		if sameRegistry(one, s) || sameRegistry(s, one) {
+			t.Errorf("%s is taken for %s", s, one)
+		}
+	}
+	if sameRegistry("https://kay.example", "https://\u212aay.example") {
+		t.Error("a letter that looks the same is taken for the same")
+	}
+}
+
 // FuzzPackument: whatever a registry says, what is kept of it is read back the same.
 func FuzzPackument(f *testing.F) {
 	f.Add([]byte(`{"name":"a","versions":{"1.0.0":{"dist":{"integrity":"sha512-x","signatures":[{"keyid":"k","sig":"AAAA"}],"attestations":{}},"_npmUser":{"name":"u","trustedPublisher":{}},"maintainers":[{"name":"m"},"n <n@x>"]},"1.1.0":{"scripts":{"install":"x","test":1}}},"time":{"1.0.0":"2026-01-01T00:00:00Z","1.1.0":"2026-01-02T00:00:00.000Z","created":"x"}}`))

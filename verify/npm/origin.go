@@ -3,8 +3,10 @@ package npm
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"plimsoll.example/verify"
 )
@@ -49,9 +51,13 @@ func noAttestations() *verify.Refusal {
 		Remedy: "nothing, if the package never had any; else find out why it lost them"}
 }
 
-// outsiders are events on GitHub that somebody without rights in the repository can
-// cause, with what they wrote.
-var outsiders = []string{"pull_request_target", "pull_request", "issue_comment", "issues", "discussion", "discussion_comment", "fork", "watch"}
+// outsiders are events on GitHub, and of merge requests on GitLab, that somebody without
+// rights in the repository can cause, with what they wrote.
+var outsiders = []string{
+	"pull_request_target", "pull_request", "pull_request_review", "pull_request_review_comment", "pull_request_comment",
+	"issue_comment", "issues", "discussion", "discussion_comment", "fork", "watch", "gollum",
+	"merge_request_event", "external_pull_request_event",
+}
 
 // build judges how a verified provenance says that the package was built.
 func (j *job) build(origin *Origin) {
@@ -67,10 +73,25 @@ func (j *job) build(origin *Origin) {
 	}
 }
 
-// sameRegistry compares two addresses of registries.
-func sameRegistry(a, b string) bool {
-	normal := func(s string) string { return strings.ToLower(strings.TrimRight(s, "/")) }
-	return normal(a) == normal(b)
+// sameRegistry compares two addresses of registries. Scheme and host are the same in
+// capitals; a path is not: one host may have a registry "private" and one "Private".
+func sameRegistry(a, b string) bool { return registryAddress(a) == registryAddress(b) }
+
+func registryAddress(s string) string {
+	s = strings.TrimRight(s, "/")
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || !ascii(u.Host) {
+		return s
+	}
+	u.Host = strings.ToLower(u.Host)
+	if u.Scheme == "https" {
+		u.Host = strings.TrimSuffix(u.Host, ":443")
+	}
+	return u.String()
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // downgrade looks, where nothing is recorded of the package and this version has no

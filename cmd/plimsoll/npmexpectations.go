@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -49,7 +50,7 @@ func (e *npmExpectations) check(flags *pflag.FlagSet) error {
 		if _, err := npm.ParsePackage(a.Package); err != nil {
 			return usagef("npm: --accept: %w", err)
 		}
-		if !a.Code.Waivable() {
+		if !npm.Acceptable(a.Code) {
 			return usagef("npm: --accept: %s cannot be accepted", a.Code).withHint("plimsoll npm --codes lists those that waivers may set aside")
 		}
 		e.accepted = append(e.accepted, a)
@@ -106,7 +107,12 @@ func (e *npmExpectations) write(io stdio, dir string, old *npm.Expectations, rep
 		fmt.Fprintf(io.err, "plimsoll: nothing was recorded: %s\n", report.Denials[0].Code)
 		return nil
 	}
-	data, err := old.Update(report, e.accepted).Encode()
+	for _, a := range e.accepted {
+		if !slices.Contains(report.Accepted(), a) {
+			fmt.Fprintf(io.err, "plimsoll: --accept %s:%s changes nothing: that was not found\n", printable(a.Package), a.Code)
+		}
+	}
+	data, err := old.Update(report).Encode()
 	if err != nil {
 		return failed(err)
 	}

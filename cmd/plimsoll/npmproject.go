@@ -125,6 +125,9 @@ func (f *npmFlags) project(ctx context.Context, io stdio, path string) error {
 	if err != nil {
 		return f.refusedWhole(io, err)
 	}
+	if target.single && f.expectations.update {
+		return usagef("npm: --update records the packages of a project, and %s is one by itself", path)
+	}
 	inspector, policy, err := f.inspector()
 	if err != nil {
 		return err

@@ -76,8 +76,8 @@ func (j *job) expectations(answered Answered) {
 	if !recorded {
 		return
 	}
-	if held := line.Versions[j.pkg.Version]; held != "" && j.pkg.Integrity != "" && !sameDigest(held, j.pkg.Integrity) {
-		j.find(&verify.Refusal{Code: verify.CodeIntegrityChanged, Expected: held + ", as recorded", Found: j.pkg.Integrity})
+	if held := line.Versions[j.pkg.Version]; held != "" && !j.ownChecksum() && !sameDigest(held, j.pkg.Integrity) {
+		j.find(&verify.Refusal{Code: verify.CodeIntegrityChanged, Expected: held + ", as recorded", Found: cmp.Or(j.pkg.Integrity, "none")})
 	}
 	j.sameRegistry(line, found)
 	if slices.Contains(line.Except, j.pkg.Version) && j.inspector.Expectations.holds(j.pkg, j.pkg.Integrity) {
@@ -121,7 +121,7 @@ func (j *job) newPackage(found Expected) {
 			had = line
 		}
 	}
-	if had != "" && j.withoutProvenance() {
+	if had != "" && j.result.Origin == nil && (j.withoutProvenance() || j.unbound()) {
 		j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: "provenance, as is recorded of " + had, Found: "none"})
 	}
 }
@@ -165,7 +165,18 @@ func (j *job) sameBuild(line Expected) {
 		}
 	case j.withoutProvenance():
 		j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: "provenance from " + line.Repository + ", as recorded", Found: "none"})
+	case j.unbound():
+		j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: "provenance from " + line.Repository + ", as recorded", Found: "none that is about these bytes: the lockfile has no digest of them"})
 	}
+}
+
+// ownChecksum tells that the lockfile has a digest, and not of the tarball.
+func (j *job) ownChecksum() bool { return j.pkg.Integrity == "" && j.entry.Checksum != "" }
+
+// unbound tells that the lockfile has no digest that an attestation could be about.
+func (j *job) unbound() bool {
+	_, err := SHA512(j.pkg.Integrity)
+	return err != nil && !j.ownChecksum()
 }
 
 // idsSince is from when certificates carry the ids of repository and owner, and the

@@ -2,6 +2,7 @@ package npm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -48,11 +49,14 @@ type Expected struct {
 	Except []string `json:"except,omitempty"`
 }
 
-// LineOf returns the package line of a package: NAME@MAJOR.
+// LineOf returns the package line of a package: NAME@MAJOR. 01.0.0 is no way out of the
+// line 1.
 func LineOf(pkg Package) string {
 	major, _, _ := strings.Cut(pkg.Version, ".")
-	return pkg.Name + "@" + major
+	return pkg.Name + "@" + cmp.Or(strings.TrimLeft(major, "0"), "0")
 }
+
+func nameOf(line string) string { return line[:strings.LastIndexByte(line, '@')] }
 
 // ParseExpectations reads a file strictly. Whoever may change it decides what is
 // expected: the caller must trust where data came from.
@@ -82,7 +86,7 @@ func ParseExpectations(data []byte) (*Expectations, error) {
 }
 
 func (e Expected) check(line string) error {
-	if _, err := ParsePackage(line + ".0.0"); err != nil {
+	if pkg, err := ParsePackage(line + ".0.0"); err != nil || LineOf(pkg) != line {
 		return fmt.Errorf("expected NAME@MAJOR")
 	}
 	if e.Provenance && e.Repository == "" {
@@ -92,8 +96,7 @@ func (e Expected) check(line string) error {
 		return fmt.Errorf("a repository, workflow, ref or runner without provenance")
 	}
 	for version, integrity := range e.Versions {
-		name := line[:strings.LastIndexByte(line, '@')]
-		if pkg, err := ParsePackage(name + "@" + version); err != nil || LineOf(pkg) != line {
+		if pkg, err := ParsePackage(nameOf(line) + "@" + version); err != nil || LineOf(pkg) != line {
 			return fmt.Errorf("versions: %.100q is no version of this line", version)
 		}
 		if _, err := SHA512(integrity); err != nil {
@@ -151,7 +154,7 @@ func (e *Expectations) others(name string) []string {
 	}
 	var lines []string
 	for _, line := range slices.Sorted(maps.Keys(e.Lines)) {
-		if at := strings.LastIndexByte(line, '@'); line[:at] == name {
+		if nameOf(line) == name {
 			lines = append(lines, line)
 		}
 	}

@@ -216,9 +216,8 @@ func (j *job) findAs(r *verify.Refusal, effect verify.Effect) {
 	f := Finding{Effect: effect, Finding: verify.Finding{Code: r.Code, Subject: j.result.Purl, Advisory: r.Advisory,
 		Expected: r.Expected, Found: r.Found, Remedy: r.WhatToDo()}}
 	if effect != verify.NotMade && r.Code != verify.CodeNoAnswer {
-		f.WaivedBy = j.waivers.CoveredBy(f.Finding)
-		if f.WaivedBy == "" && j.accepted(r.Code) {
-			f.WaivedBy = "--accept"
+		if f.WaivedBy = j.waivers.CoveredBy(f.Finding); j.accepted(r.Code) {
+			f.WaivedBy = byAccept
 		}
 	}
 	j.result.Findings = append(j.result.Findings, f)
@@ -227,16 +226,34 @@ func (j *job) findAs(r *verify.Refusal, effect verify.Effect) {
 // accepted tells whether the user accepts a finding. What cannot be waived cannot be
 // accepted.
 func (j *job) accepted(code verify.Code) bool {
-	return slices.Contains(j.inspector.Accept, Accept{j.result.Package, code}) && acceptable(code)
+	return slices.Contains(j.inspector.Accept, Accept{j.result.Package, code}) && Acceptable(code)
 }
 
-func acceptable(code verify.Code) bool {
+// byAccept is who sets aside what the user accepts.
+const byAccept = "--accept"
+
+// Acceptable tells whether a finding may be accepted: one that may be waived, but that a
+// package is malicious, which is waived for one advisory at a time.
+func Acceptable(code verify.Code) bool {
 	for _, row := range verify.NPMCodes() {
 		if row.Code == code {
-			return row.Waivable
+			return row.Waivable && code != verify.CodeMalicious
 		}
 	}
 	return false
+}
+
+// Accepted lists what of the accepted findings was found.
+func (r *Report) Accepted() []Accept {
+	var list []Accept
+	for _, p := range r.Packages {
+		for _, f := range p.Findings {
+			if f.WaivedBy == byAccept {
+				list = append(list, Accept{p.Package, f.Code})
+			}
+		}
+	}
+	return list
 }
 
 // refuse adds a refusal as a finding; other errors end the run.

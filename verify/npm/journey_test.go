@@ -87,12 +87,12 @@ func TestBuiltOtherwise(t *testing.T) {
 				return
 			}
 			s.denies(report, "foo@1.1.0", c.code)
-			next := s.inspector.Expectations.Update(report, nil).Lines["foo@1"]
+			next := s.inspector.Expectations.Update(report).Lines["foo@1"]
 			if next.Repository != "https://github.com/acme/foo" || next.Versions["1.1.0"] != "" {
 				t.Errorf("what is denied was recorded: %s", toJSON(t, next))
 			}
 			var none *npm.Expectations
-			if first := none.Update(report, nil); len(first.Lines) > 0 {
+			if first := none.Update(report); len(first.Lines) > 0 {
 				t.Errorf("what is denied was recorded at first: %s", toJSON(t, first))
 			}
 		})

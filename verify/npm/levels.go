@@ -22,7 +22,7 @@ func (r *Report) Levels(packages []verify.NPMPackage) (levels map[int]int, bundl
 	for _, p := range packages {
 		level := 0
 		if purl, err := packageurl.FromString(p.Purl); err == nil {
-			if result := found[Package{Name: p.Name, Version: purl.Version, Integrity: integrityOf(p.SHA512)}]; result != nil && result.Origin != nil && !result.unsettled() {
+			if result := found[Package{Name: p.Name, Version: purl.Version, Integrity: integrityOf(p.SHA512)}]; result != nil && result.Origin != nil && !result.undecided() {
 				level = result.Level
 				bundles = append(bundles, result.Origin.Bundle)
 			}

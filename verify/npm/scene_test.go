@@ -160,7 +160,7 @@ func (s *scene) record(packages ...string) {
 			s.t.Fatalf("%s cannot be recorded: %+v", r.Package, r.Findings)
 		}
 	}
-	s.inspector.Expectations = s.inspector.Expectations.Update(report, nil)
+	s.inspector.Expectations = s.inspector.Expectations.Update(report)
 }
 
 // codes lists what speaks against a package.

@@ -12,19 +12,29 @@ import (
 )
 
 // Update returns the expectations with what a report found. A package line that is not
-// recorded is added if no version of it is denied or undecided. An entry that is there
-// gets its new versions, and changes otherwise only where a finding about it was
-// accepted. Of a package that is denied nothing is recorded, and versions that the
-// project does not use any more are left out.
-func (e *Expectations) Update(report *Report, accept []Accept) *Expectations {
-	byLine := map[string][]Result{}
+// recorded is added if all that was found of its versions is settled. An entry that is
+// there gets its new versions, and changes otherwise only where a finding about it was
+// accepted. Of a package that is denied nothing is recorded, and what is recorded of its
+// name stays. Versions and packages that the project does not use any more are left out.
+func (e *Expectations) Update(report *Report) *Expectations {
+	byLine, open := map[string][]Result{}, map[string]bool{}
 	for _, r := range report.Packages {
 		if r.Kind == "registry" {
 			line := LineOf(Package{Name: r.name, Version: r.version})
 			byLine[line] = append(byLine[line], r)
 		}
+		if r.unsettled() || (r.Kind != "registry" && !r.accepts(verify.CodeRegistryDiffers)) {
+			open[r.name] = true
+		}
 	}
 	next := &Expectations{Lines: map[string]Expected{}}
+	if e != nil {
+		for line, recorded := range e.Lines {
+			if open[nameOf(line)] {
+				next.Lines[line] = recorded
+			}
+		}
+	}
 	for _, line := range slices.Sorted(maps.Keys(byLine)) {
 		results := byLine[line]
 		// The newest first: a line is what its newest version is.
@@ -38,7 +48,7 @@ func (e *Expectations) Update(report *Report, accept []Accept) *Expectations {
 		}
 		switch {
 		case recorded:
-			next.Lines[line] = old.updated(results, accept)
+			next.Lines[line] = old.updated(results)
 		case !slices.ContainsFunc(results, Result.unsettled):
 			next.Lines[line] = first(results)
 		}
@@ -46,8 +56,26 @@ func (e *Expectations) Update(report *Report, accept []Accept) *Expectations {
 	return next
 }
 
-// unsettled tells that a package is denied or nobody can tell.
-func (r Result) unsettled() bool { return r.Outcome == Denied || r.Outcome == Undecided }
+// changes are the findings that tell of something else than is recorded. That a policy
+// waives or only warns of one does not make it what is expected: a waiver ends.
+var changes = []verify.Code{verify.CodeRegistryDiffers, verify.CodeProvenanceLost, verify.CodeAttestationsWithheld, verify.CodeRepositoryChanged,
+	verify.CodeRepositoryRecreated, verify.CodeOwnerChanged, verify.CodeWorkflowChanged, verify.CodeRefKindChanged, verify.CodeRunnerChanged}
+
+// unsettled tells that a package is denied, nobody can tell, or it differs from what is
+// recorded and a person has not accepted that.
+func (r Result) unsettled() bool {
+	return r.undecided() || slices.ContainsFunc(r.Findings, func(f Finding) bool {
+		return slices.Contains(changes, f.Code) && f.WaivedBy != byAccept
+	})
+}
+
+// undecided tells that a package is denied or nobody can tell.
+func (r Result) undecided() bool { return r.Outcome == Denied || r.Outcome == Undecided }
+
+// accepts tells that there was such a finding, and that a person accepted it.
+func (r Result) accepts(code verify.Code) bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == code && f.WaivedBy == byAccept })
+}
 
 // first is what is recorded of a line at first: what the newest of its versions is that
 // has provenance, else that there is none.
@@ -83,24 +111,23 @@ func (x Expected) with(r Result) Expected {
 }
 
 // updated is a recorded line with the versions that are used now.
-func (x Expected) updated(results []Result, accept []Accept) Expected {
+func (x Expected) updated(results []Result) Expected {
 	old := x
 	for _, r := range results {
 		if !r.unsettled() {
-			x = x.accepted(r, accept)
+			x = x.accepted(r)
 		}
 	}
 	x.Versions, x.Except = map[string]string{}, nil
 	for _, r := range results {
-		if !r.unsettled() {
-			x = x.with(r)
-			continue
-		}
 		if held := old.Versions[r.version]; held != "" { // what was recorded stays
 			x.Versions[r.version] = held
 			if slices.Contains(old.Except, r.version) {
 				x.Except = append(x.Except, r.version)
 			}
+		}
+		if !r.unsettled() {
+			x = x.with(r)
 		}
 	}
 	slices.Sort(x.Except)
@@ -110,13 +137,13 @@ func (x Expected) updated(results []Result, accept []Accept) Expected {
 
 // accepted changes what the accepted findings are about. That a version lost its
 // provenance is accepted for that version alone.
-func (x Expected) accepted(r Result, accept []Accept) Expected {
+func (x Expected) accepted(r Result) Expected {
 	f := r.facts.expected
-	for _, a := range accept {
-		if a.Package != r.Package {
+	for _, found := range r.Findings {
+		if found.WaivedBy != byAccept {
 			continue
 		}
-		switch a.Code {
+		switch found.Code {
 		case verify.CodeRegistryDiffers:
 			x.Registry = f.Registry
 		case verify.CodeProvenanceGained:
@@ -133,7 +160,9 @@ func (x Expected) accepted(r Result, accept []Accept) Expected {
 		case verify.CodeRunnerChanged:
 			x.Runner = f.Runner
 		case verify.CodeInstallScript, verify.CodeInstallScriptNew:
-			x.InstallScripts = f.InstallScripts
+			x.InstallScripts = slices.Concat(x.InstallScripts, r.facts.expected.InstallScripts)
+			slices.Sort(x.InstallScripts)
+			x.InstallScripts = slices.Compact(x.InstallScripts)
 		}
 	}
 	return x

@@ -113,6 +113,17 @@ func TestAccept(t *testing.T) {
 		}
 		s.denies(s.check(s.lock("foo@1.1.0")), "foo@1.1.0", verify.CodeRepositoryChanged)
 	})
+	t.Run("warned of, and not accepted", func(t *testing.T) {
+		s := newScene(t, scripted("1.0.0", "preinstall")+scripted("1.1.0", "postinstall")+"-- foo@1.1.0/registry.json --\n{\"provenance\": {\"repository\": \"https://github.com/acme/foo\"}}\n")
+		s.record("foo@1.0.0")
+		if x := update(s); x.Provenance || !slices.Equal(x.InstallScripts, []string{"preinstall"}) || x.Versions["1.1.0"] == "" {
+			t.Errorf("found %s", toJSON(t, x))
+		}
+		accept(s, verify.CodeProvenanceGained)
+		if x := update(s); !x.Provenance || x.Repository != "https://github.com/acme/foo" || !slices.Equal(x.InstallScripts, []string{"preinstall"}) {
+			t.Errorf("found %s", toJSON(t, x))
+		}
+	})
 	t.Run("one of two scripts", func(t *testing.T) {
 		s := newScene(t, scripted("1.0.0", "preinstall")+scripted("1.1.0", "postinstall"))
 		s.record("foo@1.0.0")
@@ -187,7 +198,7 @@ func TestPolicyRecordsNothing(t *testing.T) {
 				t.Errorf("the digest is not recorded any more: %s", toJSON(t, x))
 			}
 			// Of another version of the line nothing binds the attestations to bytes.
-			other := newScene(t, built+next("1.1.0", byNobody))
+			other := newScene(t, built+next("1.1.0", `{"provenance": true, "trustedPublisher": true}`))
 			other.inspector.Expectations, other.inspector.Policy = s.inspector.Expectations, s.inspector.Policy
 			report = other.check(swap(t, other.lock("foo@1.1.0"), "node_modules/foo", func(e map[string]any) { e["integrity"] = weak }))
 			if list := codes(report, "foo@1.1.0"); !slices.Contains(list, "warn PROVENANCE_LOST") {

@@ -84,10 +84,6 @@ func (a Answers) Answers(ctx context.Context, pkg Package) (Answered, error) {
 func (a Answers) stored(pkg Package) (Answered, error) {
 	name := FileName(pkg)
 	data, err := a.read(name)
-	var refused *verify.Refusal
-	if errors.As(err, &refused) {
-		return Answered{}, err
-	}
 	if err != nil {
 		// No such file, a folder of that name, a name too long: nobody can tell.
 		return Answered{}, noAnswer(fmt.Sprintf("the file %.150s", name), attest.WithoutPath(err).Error())
@@ -98,6 +94,9 @@ func (a Answers) stored(pkg Package) (Answered, error) {
 // parseAnswers reads a file of saved answers about a package.
 func parseAnswers(pkg Package, data []byte) (Answered, error) {
 	about := "the answers about " + pkg.String()
+	if len(data) > MaxAnswer {
+		return Answered{}, malformed(fmt.Sprintf("at most %d bytes in %s", MaxAnswer, about), "more")
+	}
 	var file savedFile
 	if err := jsonv2.Unmarshal(data, &file); err != nil {
 		return Answered{}, malformed(about, attest.JSONError(err).Error())
@@ -184,14 +183,7 @@ func (a Answers) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > MaxAnswer {
-		return nil, malformed(fmt.Sprintf("at most %d bytes in %s", MaxAnswer, name), "more")
-	}
-	return data, nil
+	return io.ReadAll(io.LimitReader(f, MaxAnswer+1))
 }
 
 // askedFor refuses answers that say they are about another package, and returns which

@@ -108,9 +108,15 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 	if o.Scoped != nil {
 		question.Scoped = o.Scoped(pkg.Name)
 	}
-	data, err := encodeAnswers(question, savedAnswers{Metadata: metadata, Attestations: attestations})
-	if err != nil {
-		return Answered{}, err
+	saved := savedAnswers{Metadata: metadata, Attestations: attestations}
+	data, err := encodeAnswers(question, saved)
+	if err != nil { // nested so deep that a file about it would be too deep
+		if err := saved.asTexts(); err != nil {
+			return Answered{}, err
+		}
+		if data, err = encodeAnswers(question, saved); err != nil {
+			return Answered{}, err
+		}
 	}
 	if o.Save != nil {
 		if err := o.Save(FileName(pkg), data); err != nil {
@@ -120,7 +126,7 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 	answered, err := parseAnswers(pkg, data)
 	var refused *verify.Refusal
 	if errors.As(err, &refused) {
-		return Answered{Registry: registry, AttestationsErr: refused}, nil
+		return Answered{AttestationsErr: refused}, nil
 	}
 	return answered, err
 }
@@ -167,7 +173,10 @@ func (a *asked) version(version string) (*answer, error) {
 		return &answer{Status: 404}, nil
 	}
 	body, err := jsonv2.Marshal(m, jsonv2.Deterministic(true))
-	return &answer{Status: 200, Body: body}, err
+	if err != nil {
+		return textAnswer(200, "not the metadata of a version: "+attest.JSONError(err).Error())
+	}
+	return &answer{Status: 200, Body: body}, nil
 }
 
 func (o *Online) attestations(ctx context.Context, pkg Package) (*answer, string, error) {
@@ -191,6 +200,21 @@ func (o *Online) attestations(ctx context.Context, pkg Package) (*answer, string
 	}
 	a, err := textAnswer(200, string(got.Body))
 	return a, got.Registry, err
+}
+
+// asTexts makes text of the bodies, which may be anything.
+func (s *savedAnswers) asTexts() error {
+	for _, a := range []**answer{&s.Metadata, &s.Attestations} {
+		if *a == nil || len((*a).Body) == 0 || (*a).Body.Kind() == '"' {
+			continue
+		}
+		text, err := textAnswer((*a).Status, string((*a).Body))
+		if err != nil {
+			return err
+		}
+		*a = text
+	}
+	return nil
 }
 
 func textAnswer(status int, text string) (*answer, error) {
@@ -217,7 +241,8 @@ func encodeAnswers(q question, answers savedAnswers) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := jsonv2.Marshal(savedFile{Schema: AnswersSchema, Asked: asked, Answers: answers}, jsontext.WithIndent("  "), jsontext.PreserveRawStrings(true))
+	// It is not indented: white space before what is nested deep is many times its size.
+	data, err := jsonv2.Marshal(savedFile{Schema: AnswersSchema, Asked: asked, Answers: answers}, jsontext.PreserveRawStrings(true))
 	if err != nil {
 		return nil, fmt.Errorf("saving the answers about %s@%s: %w", q.Name, q.Version, attest.JSONError(err))
 	}

@@ -1,0 +1,68 @@
+package npm_test
+
+import (
+	"strings"
+	"testing"
+
+	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm"
+	"plimsoll.example/verify/npm/npmtest"
+)
+
+// TestOneAnswerStopsNothing: whatever a registry answers about one package, there is a
+// result about each, and offline it is the same.
+func TestOneAnswerStopsNothing(t *testing.T) {
+	const bar = "-- bar@1.0.0/package/package.json --\n{\"name\": \"bar\", \"version\": \"1.0.0\"}\n-- bar@1.0.0/registry.json --\n{\"provenance\": {\"repository\": \"https://github.com/acme/bar\"}, \"trustedPublisher\": true}\n"
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	packument := func(dist string) string {
+		return `{"name":"foo","versions":{"1.0.0":{"name":"foo","version":"1.0.0","dist":` + dist + `}},"time":{"1.0.0":"2026-03-01T00:00:00Z"}}`
+	}
+	const attestations = "/-/npm/v1/attestations/foo@1.0.0"
+	for name, c := range map[string]struct {
+		path, body string
+		code       verify.Code
+	}{
+		"attestations, 9,990 deep":           {attestations, `{"attestations":` + nested(9990) + `}`, verify.CodeAnswerMalformed},
+		"attestations, 9,996 deep":           {attestations, `{"attestations":` + nested(9996) + `}`, verify.CodeAnswerMalformed},
+		"attestations, 9,998 deep":           {attestations, `{"attestations":` + nested(9998) + `}`, verify.CodeAnswerMalformed},
+		"beside the attestations, deep":      {attestations, `{"attestations":[],"x":` + nested(9998) + `}`, verify.CodeAnswerMalformed},
+		"attestations, 9 MB when indented":   {attestations, `{"attestations":[` + strings.Repeat("[],", 900_000) + `[]]}`, verify.CodeAnswerMalformed},
+		"attestations, 15 MB":                {attestations, `{"attestations":[],"x":"` + strings.Repeat("x", 15<<20) + `"}`, verify.CodeAnswerMalformed},
+		"attestations, almost 16 MB":         {attestations, `{"attestations":[],"x":"` + strings.Repeat("x", 16<<20-100) + `"}`, verify.CodeAnswerMalformed},
+		"attestations, not UTF-8":            {attestations, "{\"attestations\":[],\"x\":\"\xff\"}", verify.CodeAnswerMalformed},
+		"attestations, empty":                {attestations, "", verify.CodeAnswerMalformed},
+		"attestations, white space":          {attestations, " \n", verify.CodeAnswerMalformed},
+		"attestations, null":                 {attestations, "null", verify.CodeAnswerMalformed},
+		"attestations, text":                 {attestations, `"{\"attestations\":[]}"`, verify.CodeAnswerMalformed},
+		"metadata, announced 9,990 deep":     {"/foo", packument(`{"attestations":{"x":` + nested(9990) + `}}`), verify.CodeRegistrySignatureMissing},
+		"metadata, announced 9,993 deep":     {"/foo", packument(`{"attestations":{"x":` + nested(9993) + `}}`), verify.CodeRegistrySignatureMissing},
+		"metadata, announced in no UTF-8":    {"/foo", packument("{\"attestations\":{\"x\":\"\xff\"}}"), verify.CodeAnswerMalformed},
+		"metadata, a publisher not in UTF-8": {"/foo", strings.Replace(packument("{}"), `"dist"`, "\"_npmUser\":{\"trustedPublisher\":{\"x\":\"\xff\"}},\"dist\"", 1), verify.CodeAnswerMalformed},
+		"metadata, long":                     {"/foo", packument(`{"attestations":{"x":"` + strings.Repeat("x", 17<<20) + `"}}`), verify.CodeAnswerMalformed},
+		"metadata, null":                     {"/foo", "null", verify.CodeAnswerMalformed},
+		"metadata, a list":                   {"/foo", "[]", verify.CodeAnswerMalformed},
+		"metadata, empty":                    {"/foo", "", verify.CodeAnswerMalformed},
+		"metadata of another name":           {"/foo", strings.Replace(packument("{}"), "foo", "Foo", 1), verify.CodeAnswerMalformed},
+		"metadata, a time that is none":      {"/foo", strings.Replace(packument("{}"), "2026-03-01T00:00:00Z", "2026-02-31T00:00:00Z", 1), verify.CodeAnswerMalformed},
+		"metadata without a time":            {"/foo", strings.Replace(packument("{}"), `"1.0.0":"2026-03-01T00:00:00Z"`, "", 1), verify.CodeRegistrySignatureMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built+bar)
+			s.registry.Misbehave(c.path, npmtest.Body([]byte(c.body)))
+			report := s.check(s.lock("foo@1.0.0", "bar@1.0.0"))
+			s.denies(report, "foo@1.0.0", c.code)
+			s.holds(report, "bar@1.0.0")
+		})
+	}
+	for _, status := range []int{401, 403, 410, 500} {
+		for _, path := range []string{attestations, "/foo"} {
+			s := newScene(t, built+bar)
+			s.registry.Misbehave(path, npmtest.Status(status, 0, ""))
+			report := s.check(s.lock("foo@1.0.0", "bar@1.0.0"))
+			if r := result(t, report, "foo@1.0.0"); r.Outcome != npm.Undecided {
+				t.Errorf("%s, %d: %v %v", path, status, r.Outcome, codes(report, "foo@1.0.0"))
+			}
+			s.holds(report, "bar@1.0.0")
+		}
+	}
+}

@@ -3,6 +3,8 @@ package npm
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +19,9 @@ import (
 )
 
 // Answers are a registry's answers kept in a folder, a file a package version:
-// NAME@VERSION.json with "/" as "%2f" and a capital letter as "!" and its small
-// one (some file systems do not tell capitals). A file holds
+// NAME@VERSION.json with "/" as "%2f", "!" as "%21", and a capital letter as "!" and its
+// small one (some file systems do not tell capitals). Of what is longer than file
+// systems allow, the digest of the whole stands behind its beginning. A file holds
 //
 //	{"schema": "https://plimsoll.example/schema/npm-answers/v1",
 //	 "asked": {"name": ..., "version": ...},
@@ -33,6 +36,9 @@ const AnswersSchema = "https://plimsoll.example/schema/npm-answers/v1"
 
 const schemaPrefix = "https://plimsoll.example/schema/"
 
+// maxFileName leaves room for what follows the name of a package version.
+const maxFileName = 200
+
 // FileName returns the name of a package version's file.
 func FileName(pkg Package) string {
 	var b strings.Builder
@@ -40,6 +46,8 @@ func FileName(pkg Package) string {
 		switch {
 		case r == '/':
 			b.WriteString("%2f")
+		case r == '!':
+			b.WriteString("%21")
 		case 'A' <= r && r <= 'Z':
 			b.WriteByte('!')
 			b.WriteRune(r - 'A' + 'a')
@@ -47,7 +55,12 @@ func FileName(pkg Package) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String() + ".json"
+	name := b.String()
+	if len(name) > maxFileName {
+		sum := sha256.Sum256([]byte(name))
+		name = name[:maxFileName-65] + "%" + hex.EncodeToString(sum[:])
+	}
+	return name + ".json"
 }
 
 // answer is one stored HTTP answer.

@@ -66,3 +66,24 @@ func TestOneAnswerStopsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestFileNames: two packages never share a file, also where capitals do not count, and
+// every file can be written.
+func TestFileNames(t *testing.T) {
+	long := strings.Repeat("A", 200)
+	seen := map[string]npm.Package{}
+	for _, name := range []string{"fOo", "f!oo", "foo", "FOO", "@a/b", "@a/B", "@A/b", "a-b", "a%2fb", long, long + "a", "@a/" + long, strings.ToLower(long)} {
+		for _, version := range []string{"1.0.0", "1.0.0-RC.1", "1.0.0-rc.1", "1.0.0-" + long, "1.0.0+" + long} {
+			pkg := npm.Package{Name: name, Version: version}
+			for _, file := range []string{npm.FileName(pkg), npm.TarballName(pkg)} {
+				if other, there := seen[strings.ToLower(file)]; there && other != pkg {
+					t.Errorf("%s and %s share %s", other, pkg, file)
+				}
+				if strings.ContainsAny(file, `/\:`) || strings.HasPrefix(file, ".") || len(file) > 255 {
+					t.Errorf("%s: found %q (%d)", pkg, file, len(file))
+				}
+				seen[strings.ToLower(file)] = pkg
+			}
+		}
+	}
+}

@@ -26,6 +26,7 @@ type npmRegistry struct {
 	deadline          time.Duration
 
 	client *registry.Client
+	online *npm.Online
 	config *registry.Config
 }
 
@@ -64,6 +65,7 @@ func (r *npmRegistry) open(ctx context.Context, io stdio, dir string, project *l
 		return nil, err
 	}
 	online := &npm.Online{Client: r.client}
+	r.online = online
 	online.Scoped = func(name string) bool {
 		address, _ := r.config.For(name)
 		return r.evidence == "" && address != r.config.Registry

@@ -27,7 +27,8 @@ import (
 //	 "asked": {"name": ..., "version": ...},
 //	 "answers": {"attestations": {"status": 200, "body": {...}}, "metadata": {...}}}
 //
-// with 404 recorded as a status. A file that is not there is no answer, never
+// with 404 recorded as a status, and with "tarball": {"status": 200} if the tarball lies
+// beside it. A file that is not there is no answer, never
 // "has none".
 type Answers struct{ Files fs.FS }
 
@@ -124,6 +125,11 @@ func parseAnswers(pkg Package, data []byte) (Answered, error) {
 	answered.Attestations, answered.AttestationsErr = storedAttestations(file.Answers.Attestations, about)
 	answered.MetadataAsked = file.Answers.Metadata != nil
 	answered.Metadata, answered.MetadataErr = storedMetadata(file.Answers.Metadata, about)
+	if t := file.Answers.Tarball; t != nil && t.Status == 200 {
+		answered.TarballKept = true
+	} else if t != nil {
+		answered.TarballErr = noAnswer("the tarball", failure(t))
+	}
 	return answered, nil
 }
 

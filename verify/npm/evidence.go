@@ -28,6 +28,9 @@ type Answered struct {
 	// Attestations is nil with AttestationsErr nil where the registry has none.
 	Attestations    []byte
 	AttestationsErr error // a *verify.Refusal
+
+	TarballKept bool  // the tarball was kept beside these answers
+	TarballErr  error // a *verify.Refusal: why it could not be had
 }
 
 // Tarballs gives packages' tarballs. It may be used by several goroutines.

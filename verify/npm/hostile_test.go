@@ -1,8 +1,11 @@
 package npm_test
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
@@ -85,5 +88,25 @@ func TestFileNames(t *testing.T) {
 				seen[strings.ToLower(file)] = pkg
 			}
 		}
+	}
+}
+
+// TestDamagedCache: a damaged entry of npm's cache is none, and is not kept either.
+func TestDamagedCache(t *testing.T) {
+	sum, err := npm.SHA512(otherIntegrity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := fstest.MapFS{"_cacache/content-v2/sha512/" + sum[:2] + "/" + sum[2:4] + "/" + sum[4:]: {Data: []byte("damaged")}}
+	tarballs := npm.SourcedTarballs{
+		Sources: []npm.TarballSource{npm.CachedTarballs{Files: cache}},
+		Save: func(name string, r io.Reader) (io.ReadCloser, error) {
+			t.Errorf("%s is kept", name)
+			return io.NopCloser(r), nil
+		},
+	}
+	pkg := npm.Package{Name: "foo", Version: "1.0.0", Integrity: otherIntegrity}
+	if contents, err := tarballs.Contents(context.Background(), pkg, ""); contents != nil || err != nil {
+		t.Errorf("found %v, %v", contents, err)
 	}
 }

@@ -41,6 +41,9 @@ func (j *job) integrity() string {
 // tarball (yarn's checksum is of its own archive), the tarball at hand gives it.
 func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, error) {
 	missing := &verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball", Found: "it is not at hand"}
+	if answered.TarballErr != nil {
+		return nil, j.refuse(answered.TarballErr)
+	}
 	if j.inspector.Tarballs == nil {
 		j.find(missing)
 		return nil, nil
@@ -52,6 +55,9 @@ func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, 
 	contents, err := j.inspector.Tarballs.Contents(ctx, j.pkg, address)
 	if err != nil {
 		return nil, j.refuse(err)
+	}
+	if contents == nil && answered.TarballKept {
+		return nil, j.refuse(noAnswer("the tarball, which was kept beside the answers about "+j.pkg.String(), "it is not there"))
 	}
 	if contents == nil {
 		j.find(missing)

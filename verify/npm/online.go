@@ -37,6 +37,7 @@ type Online struct {
 	mu         sync.Mutex
 	packuments map[string]*once[*asked]
 	versions   map[Package]*once[Answered]
+	saved      map[Package]savedFile // until it is known whether the tarball was kept too
 }
 
 // once is made by the first who asks for it.
@@ -122,6 +123,7 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 		if err := o.Save(FileName(pkg), data); err != nil {
 			return Answered{}, err
 		}
+		o.remember(pkg, data)
 	}
 	answered, err := parseAnswers(pkg, data)
 	var refused *verify.Refusal
@@ -129,6 +131,45 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 		return Answered{AttestationsErr: refused}, nil
 	}
 	return answered, err
+}
+
+func (o *Online) remember(pkg Package, data []byte) {
+	var file savedFile
+	if jsonv2.Unmarshal(data, &file) != nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.saved == nil {
+		o.saved = map[Package]savedFile{}
+	}
+	o.saved[pkg] = file
+}
+
+// KeepTarball notes beside the saved answers about a package that its tarball was kept,
+// or why it could not be had: without it, nobody could tell a tarball that was deleted
+// from one that never was at hand.
+func (o *Online) KeepTarball(pkg Package, failure string) error {
+	pkg.Integrity = ""
+	o.mu.Lock()
+	file, there := o.saved[pkg]
+	delete(o.saved, pkg)
+	o.mu.Unlock()
+	if !there {
+		return nil
+	}
+	file.Answers.Tarball = &answer{Status: 200}
+	if failure != "" {
+		var err error
+		if file.Answers.Tarball, err = textAnswer(0, failure); err != nil {
+			return err
+		}
+	}
+	data, err := encodeFile(file)
+	if err != nil {
+		return err
+	}
+	return o.Save(FileName(pkg), data)
 }
 
 // packument asks for all versions of a name. That it is not one is an answer too.
@@ -241,10 +282,16 @@ func encodeAnswers(q question, answers savedAnswers) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It is not indented: white space before what is nested deep is many times its size.
-	data, err := jsonv2.Marshal(savedFile{Schema: AnswersSchema, Asked: asked, Answers: answers}, jsontext.PreserveRawStrings(true))
+	data, err := encodeFile(savedFile{Schema: AnswersSchema, Asked: asked, Answers: answers})
 	if err != nil {
 		return nil, fmt.Errorf("saving the answers about %s@%s: %w", q.Name, q.Version, attest.JSONError(err))
 	}
-	return append(data, '\n'), nil
+	return data, nil
+}
+
+// encodeFile does not indent: white space before what is nested deep is many times its
+// size.
+func encodeFile(file savedFile) ([]byte, error) {
+	data, err := jsonv2.Marshal(file, jsontext.PreserveRawStrings(true))
+	return append(data, '\n'), err
 }

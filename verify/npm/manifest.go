@@ -1,10 +1,7 @@
 package npm
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -190,54 +187,4 @@ func (j *job) malicious() {
 	for _, id := range j.inspector.Advisories.Malicious(j.pkg.Name, j.pkg.Version) {
 		j.find(&verify.Refusal{Code: verify.CodeMalicious, Advisory: id, Expected: "a package that no advisory calls malicious", Found: fmt.Sprintf("%.100s is about %s", id, j.pkg)})
 	}
-}
-
-// installed compares what lies in node_modules with the tarball.
-func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
-	if j.inspector.Installed == nil {
-		return nil
-	}
-	for _, place := range j.result.Places {
-		if !strings.HasPrefix(place, "node_modules/") && !strings.Contains(place, "/node_modules/") {
-			continue
-		}
-		info, err := fs.Stat(j.inspector.Installed, place)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // for another platform, or not installed
-		}
-		j.compared = true
-		if err != nil || !info.IsDir() {
-			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a folder at " + place, Found: "something else"})
-			continue
-		}
-		if contents == nil {
-			j.findAs(&verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball, to compare " + place + " with", Found: "it is not at hand"}, verify.Deny)
-			continue
-		}
-		sub, err := fs.Sub(j.inspector.Installed, place)
-		if err != nil {
-			return err
-		}
-		differences, err := contents.Compare(ctx, sub)
-		if err != nil {
-			return err
-		}
-		if len(differences) > 0 {
-			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "the tarball's files in " + place, Found: describe(differences)})
-		}
-	}
-	return nil
-}
-
-func describe(differences []tarball.Difference) string {
-	const most = 20
-	var parts []string
-	for i, d := range differences {
-		if i == most {
-			parts = append(parts, fmt.Sprintf("and %d more", len(differences)-most))
-			break
-		}
-		parts = append(parts, fmt.Sprintf("%s %.200q", d.Kind, d.Path))
-	}
-	return strings.Join(parts, ", ")
 }

@@ -18,7 +18,8 @@ type job struct {
 	entry     lockfile.Package // one of its places
 	inspector *Inspector
 	waivers   *verify.WaiverBook
-	compared  bool // with what is installed
+	compared  bool     // with what is installed
+	holds     []string // places of packages that its tarball puts below its own
 	result    Result
 }
 

@@ -1,0 +1,201 @@
+package npm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm/tarball"
+)
+
+// installed compares what lies in node_modules with the tarball.
+func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
+	if j.inspector.Installed == nil {
+		return nil
+	}
+	for _, place := range j.result.Places {
+		if !strings.HasPrefix(place, nodeModules) && !strings.Contains(place, "/"+nodeModules) {
+			continue
+		}
+		info, err := fs.Lstat(j.inspector.Installed, place)
+		if errors.Is(err, fs.ErrNotExist) {
+			if slices.Contains(j.inspector.Missing, place) { // and not for another platform
+				j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a package in " + place, Found: "none"})
+			}
+			continue
+		}
+		j.compared = true
+		if err != nil || !info.IsDir() { // npm puts no link in a package's place
+			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a folder at " + place, Found: "something else"})
+			continue
+		}
+		if contents == nil {
+			j.findAs(&verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball, to compare " + place + " with", Found: "it is not at hand"}, verify.Deny)
+			continue
+		}
+		sub, err := fs.Sub(j.inspector.Installed, place)
+		if err != nil {
+			return err
+		}
+		differences, err := contents.Compare(ctx, sub)
+		if err != nil {
+			return err
+		}
+		if len(differences) > 0 {
+			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "the tarball's files in " + place, Found: describe(differences)})
+		}
+		for name := range contents.Files {
+			for at := range strings.SplitSeq(upToPackages(name), "\n") {
+				j.holds = append(j.holds, place+"/"+at)
+			}
+		}
+	}
+	return nil
+}
+
+const nodeModules = "node_modules/"
+
+// upToPackages lists the folders of packages that a tarball's file lies in, a line each.
+func upToPackages(name string) string {
+	var all []string
+	parts := strings.Split(name, "/")
+	for i := 0; i+2 < len(parts) && parts[i]+"/" == nodeModules; i += 2 {
+		if strings.HasPrefix(parts[i+1], "@") {
+			i++
+		}
+		all = append(all, strings.Join(parts[:min(i+2, len(parts))], "/"))
+	}
+	return strings.Join(all, "\n")
+}
+
+// A stray walks the project's folders of packages for what neither the lockfile nor a
+// tarball that was compared puts there.
+type stray struct {
+	files fs.FS
+	known map[string]bool
+	found []string
+}
+
+// strays lists what lies in node_modules and nothing puts there.
+func (i *Inspector) strays(jobs []*job) ([]string, error) {
+	s := &stray{files: i.Installed, known: map[string]bool{}}
+	folders := []string{"."}
+	for _, j := range jobs {
+		for _, place := range j.result.Places {
+			if inside := strings.HasPrefix(place, nodeModules) || strings.Contains(place, "/"+nodeModules); !inside {
+				folders = append(folders, place)
+			}
+			if !j.bundled { // one lies there if its parent's tarball has it
+				s.known[place] = true
+			}
+		}
+		for _, place := range j.holds {
+			s.known[place] = true
+		}
+	}
+	for _, folder := range folders {
+		if err := s.walk(path.Join(folder, strings.TrimSuffix(nodeModules, "/"))); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(s.found)
+	return slices.Compact(s.found), nil
+}
+
+// walk looks at one node_modules and at those of the packages in it.
+func (s *stray) walk(folder string) error {
+	entries, err := fs.ReadDir(s.files, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", folder, err)
+	}
+	for _, e := range entries {
+		at := folder + "/" + e.Name()
+		switch {
+		case e.Name() == ".bin":
+			err = s.commands(folder)
+		case strings.HasPrefix(e.Name(), "."): // the package managers' own
+		case strings.HasPrefix(e.Name(), "@") && e.IsDir():
+			var scope []fs.DirEntry
+			if scope, err = fs.ReadDir(s.files, at); err != nil {
+				break
+			}
+			for _, in := range scope {
+				err = cmp.Or(err, s.one(at+"/"+in.Name(), in))
+			}
+		default:
+			err = s.one(at, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stray) one(place string, e fs.DirEntry) error {
+	switch {
+	case !s.known[place]:
+		s.found = append(s.found, place)
+	case e.IsDir():
+		return s.walk(place + "/" + strings.TrimSuffix(nodeModules, "/"))
+	}
+	return nil
+}
+
+// commands looks at the links to packages' commands: what lies there runs by its bare
+// name in every script.
+func (s *stray) commands(folder string) error {
+	bin := folder + "/.bin"
+	entries, err := fs.ReadDir(s.files, bin)
+	if err != nil {
+		s.found = append(s.found, bin)
+		return nil
+	}
+	for _, e := range entries {
+		at := bin + "/" + e.Name()
+		if e.Type()&fs.ModeSymlink == 0 {
+			if runtime.GOOS != "windows" { // where npm writes scripts there
+				s.found = append(s.found, at)
+			}
+			continue
+		}
+		to, err := fs.ReadLink(s.files, at)
+		if err != nil || path.IsAbs(to) || !s.inPackage(folder, path.Join(bin, to)) {
+			s.found = append(s.found, at)
+		}
+	}
+	return nil
+}
+
+// inPackage tells whether a path lies in a package that is known of a node_modules.
+func (s *stray) inPackage(folder, name string) bool {
+	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/"); dir = path.Dir(dir) {
+		if s.known[dir] {
+			return true
+		}
+	}
+	return false
+}
+
+func describe(differences []tarball.Difference) string {
+	const most = 20
+	var parts []string
+	for i, d := range differences {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(differences)-most))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s %.200q", d.Kind, d.Path))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -32,6 +32,12 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 			continue
 		}
 		j.compared = true
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			if at := inStore(j.inspector.Installed, place); at != "" {
+				j.holds = append(j.holds, at)
+				info, err = fs.Stat(j.inspector.Installed, at)
+			}
+		}
 		if err != nil || !info.IsDir() { // npm puts no link in a package's place
 			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a folder at " + place, Found: "something else"})
 			continue
@@ -58,6 +64,19 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 		}
 	}
 	return nil
+}
+
+// inStore returns what a link leads to, if that is in the folder in which bun keeps
+// packages to put links to them in their places.
+func inStore(files fs.FS, place string) string {
+	to, err := fs.ReadLink(files, place)
+	if err != nil || path.IsAbs(to) {
+		return ""
+	}
+	if at := path.Join(path.Dir(place), to); strings.HasPrefix(at, nodeModules+".bun/") {
+		return at
+	}
+	return ""
 }
 
 const nodeModules = "node_modules/"
@@ -144,12 +163,24 @@ func (s *stray) walk(folder string) error {
 
 func (s *stray) one(place string, e fs.DirEntry) error {
 	switch {
+	case !s.known[place] && e.Type()&fs.ModeSymlink != 0 && s.linked(place):
 	case !s.known[place]:
 		s.found = append(s.found, place)
 	case e.IsDir():
 		return s.walk(place + "/" + strings.TrimSuffix(nodeModules, "/"))
 	}
 	return nil
+}
+
+// linked tells whether a link leads to a package that was compared, or to a folder of
+// the project, in which bun puts it for another one.
+func (s *stray) linked(place string) bool {
+	to, err := fs.ReadLink(s.files, place)
+	if err != nil || path.IsAbs(to) {
+		return false
+	}
+	at := path.Join(path.Dir(place), to)
+	return s.known[at] && (inStore(s.files, place) != "" || !strings.Contains(at+"/", nodeModules))
 }
 
 // commands looks at the links to packages' commands: what lies there runs by its bare
@@ -179,7 +210,7 @@ func (s *stray) commands(folder string) error {
 
 // inPackage tells whether a path lies in a package that is known of a node_modules.
 func (s *stray) inPackage(folder, name string) bool {
-	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/"); dir = path.Dir(dir) {
+	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/") || strings.HasPrefix(dir, nodeModules+".bun/"); dir = path.Dir(dir) {
 		if s.known[dir] {
 			return true
 		}

@@ -2,6 +2,7 @@ package npm_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -59,5 +60,43 @@ b
 	files["node_modules/foo/node_modules/bar/index.js"] = file("changed\n")
 	if list := strings.Join(codes(s.check(lock), "foo@1.0.0"), " "); !strings.Contains(list, "deny INSTALLED_DIFFERS") {
 		t.Errorf("found %s", list)
+	}
+}
+
+// TestStore: bun keeps packages in a folder and puts links to them in their places.
+func TestStore(t *testing.T) {
+	s := newScene(t, built)
+	lock := s.lock("foo@1.0.0")
+	const store = "node_modules/.bun/foo@1.0.0/node_modules/foo"
+	link := func(to string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(to), Mode: 0o777 | fs.ModeSymlink}
+	}
+	files := fstest.MapFS{
+		store + "/package.json":  {Data: []byte("{\"name\": \"foo\", \"version\": \"1.0.0\", \"repository\": \"github:acme/foo\"}\n"), Mode: 0o644},
+		"elsewhere/package.json": {Data: []byte("{\"name\": \"foo\", \"version\": \"1.0.0\", \"repository\": \"github:acme/foo\"}\n"), Mode: 0o644},
+		"node_modules/foo":       link(".bun/foo@1.0.0/node_modules/foo"),
+		"node_modules/.bin/foo":  link("../.bun/foo@1.0.0/node_modules/foo/cli.js"),
+		"node_modules/again":     link(".bun/foo@1.0.0/node_modules/foo"),
+	}
+	s.inspector.Installed = files
+	report := s.check(lock)
+	s.holds(report, "foo@1.0.0")
+	if len(report.Denials) > 0 {
+		t.Errorf("found %s", toJSON(t, report.Denials))
+	}
+	files[store+"/index.js"] = &fstest.MapFile{Data: []byte("evil"), Mode: 0o644}
+	s.denies(s.check(lock), "foo@1.0.0", verify.CodeInstalledDiffers)
+	for _, to := range []string{"../elsewhere", "/elsewhere", ".bun/../../elsewhere", ".bun/missing"} {
+		files["node_modules/foo"] = link(to)
+		s.denies(s.check(lock), "foo@1.0.0", verify.CodeInstalledDiffers)
+	}
+	delete(files, store+"/index.js")
+	files["node_modules/foo"] = link(".bun/foo@1.0.0/node_modules/foo")
+	for _, name := range []string{"node_modules/more", "node_modules/.bin/more"} {
+		files[name] = link("../elsewhere")
+		if report := s.check(lock); len(report.Denials) != 1 || report.Denials[0].Found != name {
+			t.Errorf("%s: found %s", name, toJSON(t, report.Denials))
+		}
+		delete(files, name)
 	}
 }

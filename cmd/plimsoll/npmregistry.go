@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -24,6 +25,8 @@ type npmRegistry struct {
 	fromProject       bool
 	save, offline     string
 	deadline          time.Duration
+
+	tarballsToo bool // --save names a folder of --tarballs
 
 	client *registry.Client
 	online *npm.Online
@@ -77,7 +80,17 @@ func (r *npmRegistry) open(ctx context.Context, io stdio, dir string, project *l
 		if err := os.MkdirAll(r.save, 0o755); err != nil {
 			return nil, failed(fmt.Errorf("--save: %w", err))
 		}
-		online.Save = func(file string, data []byte) error { return saveFile(filepath.Join(r.save, file), data) }
+		var mine sync.Map // files of this run
+		online.Save = func(file string, data []byte) error {
+			path := filepath.Join(r.save, file)
+			if _, again := mine.LoadOrStore(file, true); !again && !r.tarballsToo {
+				// A tarball of an earlier run was not looked at in this one.
+				if err := os.Remove(strings.TrimSuffix(path, ".json") + ".tgz"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("--save: %w", err)
+				}
+			}
+			return saveFile(path, data)
+		}
 	}
 	return online, nil
 }

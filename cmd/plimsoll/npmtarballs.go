@@ -29,6 +29,15 @@ func (t *npmTarballs) check(r *npmRegistry) error {
 	if t.fetch && r.offline != "" {
 		return usagef("npm: --offline asks nobody; --fetch-tarballs does not go with it")
 	}
+	saved, err := os.Stat(r.save)
+	if r.save == "" || err != nil {
+		return nil
+	}
+	for _, dir := range t.folders {
+		if info, err := os.Stat(dir); err == nil && os.SameFile(info, saved) {
+			r.tarballsToo = true
+		}
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"plimsoll.example/verify"
@@ -104,7 +105,7 @@ func (j *job) attestationsOf(origin *Origin, answered Answered) {
 	j.result.Origin = origin
 	j.result.Published = &Published{At: origin.PublishedAt, Source: timeOfLog}
 	if asked := cmp.Or(j.inspector.Registry, answered.Registry); asked != "" && !sameRegistry(asked, origin.Registry) {
-		j.find(&verify.Refusal{Code: verify.CodePublishRegistryDiffers, Expected: "a publication to " + asked, Found: fmt.Sprintf("one to %.200q", origin.Registry)})
+		j.find(&verify.Refusal{Code: verify.CodePublishRegistryDiffers, Expected: "a publication to " + strings.TrimRight(asked, "/"), Found: fmt.Sprintf("one to %.200q", origin.Registry)})
 	}
 	j.build(origin)
 }

@@ -112,16 +112,19 @@ type NPMSettings struct {
 }
 
 // Effect returns what becomes of a finding that would have effect s: the
-// policy's word where it may change that. A code that is in no table denies.
+// policy's word where it may change that. A code that is in no table denies. Where a
+// finding denies that does not by default (a key's end before the publication, an entry of
+// no known kind), `warn` is about the default and takes nothing away.
 func (n NPMSettings) Effect(c Code, s Effect) Effect {
 	row, there := npmRow(c)
 	if !there {
 		return Deny
 	}
-	if changed, ok := n.Codes[c]; ok && row.Changeable {
-		return changed
+	changed, ok := n.Codes[c]
+	if !ok || !row.Changeable || (s == Deny && row.Effect != Deny) {
+		return s
 	}
-	return s
+	return changed
 }
 
 // checkCode says why a policy may not change what becomes of a code, or nil.

@@ -110,7 +110,7 @@ func (j *job) newPackage(found Expected) {
 	r := &verify.Refusal{Code: verify.CodeNewPackage, Expected: "a package that the expectations know", Found: j.pkg.String()}
 	others := j.inspector.Expectations.others(j.pkg.Name)
 	if len(others) > 0 {
-		r.Found += ", of which only " + strings.Join(others, ", ") + " is known"
+		r.Found += ", of which only " + strings.Join(others, ", ") + " is known" + j.builtOtherwise(others)
 	}
 	j.find(r)
 	had := ""
@@ -124,6 +124,29 @@ func (j *job) newPackage(found Expected) {
 	if had != "" && j.result.Origin == nil && (j.withoutProvenance() || j.unbound()) {
 		j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: "provenance, as is recorded of " + had, Found: "none"})
 	}
+}
+
+// builtOtherwise says that a new line is built by somebody else than the lines of the same
+// name; "" if it is not.
+func (j *job) builtOtherwise(lines []string) string {
+	if j.result.Origin == nil {
+		return ""
+	}
+	said := ""
+	for _, line := range lines {
+		known := j.inspector.Expectations.Lines[line]
+		if !known.Provenance {
+			continue
+		}
+		if known.Repository == j.result.Origin.Repository && len(known.differences(j.result.facts)) == 0 {
+			return ""
+		}
+		said = ", and built otherwise: from " + known.Repository
+	}
+	if said != "" {
+		said += ", this one from " + j.result.Origin.Repository
+	}
+	return said
 }
 
 // withoutProvenance tells whether it is certain that there is none. Where the answer is

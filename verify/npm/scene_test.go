@@ -243,6 +243,21 @@ func swap(t *testing.T, lock []byte, place string, change func(entry map[string]
 	return out
 }
 
+// packagesOf changes the packages of a lockfile.
+func packagesOf(t *testing.T, lock []byte, change func(packages map[string]any)) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(lock, &doc); err != nil {
+		t.Fatal(err)
+	}
+	change(doc["packages"].(map[string]any))
+	out, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // digestIn is the SHA-512 in a lockfile, in hexadecimal.
 func digestIn(t *testing.T, lock []byte, place string) string {
 	t.Helper()

@@ -26,6 +26,9 @@ func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 	if err != nil || len(commit) != 1 {
 		return nil, fmt.Errorf("git knows no commit %.200q", ref)
 	}
+	if names := namesOf(ctx, dir, ref); len(names) > 1 {
+		return nil, fmt.Errorf("%.200q is the name of several: %.300q; name one of them", ref, names)
+	}
 	text, err := output(ctx, dir, "cat-file", "blob", commit[0]+":"+path)
 	if err != nil {
 		return nil, fmt.Errorf("there is no file %.200q in %.200q", path, ref)
@@ -34,4 +37,21 @@ func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 		return nil, errors.New("the file is empty")
 	}
 	return []byte(text), nil
+}
+
+// namesOf lists the branches and tags that a name may stand for, without what leads from
+// there to another commit. Git takes the tag: who may push one would say what a protected
+// branch is.
+func namesOf(ctx context.Context, dir, ref string) []string {
+	name := ref
+	if i := strings.IndexAny(ref, "~^@"); i > 0 {
+		name = ref[:i]
+	}
+	var names []string
+	for _, full := range []string{"refs/" + name, "refs/tags/" + name, "refs/heads/" + name, "refs/remotes/" + name} {
+		if _, err := run(ctx, dir, "show-ref", "--verify", "--quiet", "--", full); err == nil {
+			names = append(names, full)
+		}
+	}
+	return names
 }

@@ -193,6 +193,7 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 		return true, err
 	}
 	digest := j.integrity()
+	j.patched()
 	j.resolved(answered)
 	j.signature(answered, digest)
 	if err := j.attestations(ctx, answered, digest); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
 )
@@ -137,5 +138,62 @@ func TestAge(t *testing.T) {
 				t.Errorf("found %q", got)
 			}
 		})
+	}
+}
+
+// TestDormant: the first release after a long sleep.
+func TestDormant(t *testing.T) {
+	version := func(version, time, user string) string {
+		return next(version, `{"time": "`+time+`", "user": "`+user+`"}`)
+	}
+	for name, c := range map[string]struct {
+		packages string
+		effect   string // of DORMANT_TAKEOVER
+	}{
+		"another publisher":                   {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), "deny"},
+		"the same":                            {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "ann"), ""},
+		"no sleep":                            {version("1.0.0", "2025-06-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
+		"nobody is named any more":            {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", ""), "deny"},
+		"nobody is named":                     {version("1.0.0", "2024-01-01T00:00:00Z", "") + version("1.1.0", "2026-01-01T00:00:00Z", ""), "not made"},
+		"other capitals":                      {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "Ann"), "deny"},
+		"another line in between":             {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("2.0.0", "2025-12-01T00:00:00Z", "bob") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
+		"all of one moment":                   {version("1.0.0", "2026-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
+		"the higher one was published before": {version("9.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), "deny"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.packages)
+			effect := ""
+			for _, f := range result(t, s.check(s.lock("foo@1.1.0")), "foo@1.1.0").Findings {
+				if f.Code == verify.CodeDormantTakeover {
+					effect = f.Effect.String()
+				}
+			}
+			if effect != c.effect {
+				t.Errorf("found %q, expected %q", effect, c.effect)
+			}
+		})
+	}
+}
+
+// TestPatched: a package that the package manager changes is not said to be as it was
+// published without a word.
+func TestPatched(t *testing.T) {
+	s := newScene(t, built)
+	project, err := lockfile.ParseLockfile("package-lock.json", s.lock("foo@1.0.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range project.Packages {
+		project.Packages[i].Patch = "patches/foo.patch"
+	}
+	s.connect()
+	report, err := s.inspector.Project(t.Context(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(report.Packages[0].Findings, func(f npm.Finding) bool {
+		return f.Code == verify.CodeNotFromRegistry && f.Effect == verify.NotMade && strings.Contains(f.Found, "patches/foo.patch")
+	}) {
+		t.Errorf("found %+v", report.Packages[0].Findings)
 	}
 }

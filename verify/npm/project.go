@@ -2,6 +2,7 @@ package npm
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ func collect(project *lockfile.Project) []*job {
 			byKey[k], jobs = j, append(jobs, j)
 		}
 		j.entry.HasInstallScript = j.entry.HasInstallScript || p.HasInstallScript
+		j.entry.Patch = cmp.Or(j.entry.Patch, p.Patch)
 		if p.Place != "" {
 			j.result.Places = append(j.result.Places, p.Place)
 		}
@@ -117,6 +119,15 @@ func (j *job) fromRegistry() bool {
 		j.find(other(j.source.String()))
 	}
 	return false
+}
+
+// patched says that the package manager changes a package's files after they were
+// checked.
+func (j *job) patched() {
+	if j.entry.Patch != "" {
+		j.find(&verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a registry package as it is", Found: fmt.Sprintf("one that the package manager patches: %.200q", j.entry.Patch),
+			Remedy: "review the patch as source code of your own"})
+	}
 }
 
 // pinnedCommit tells whether a git address ends in a whole commit id.

@@ -56,9 +56,15 @@ func (j *job) takeover(answered Answered) {
 		return
 	}
 	before := m.Earlier[i]
-	if slept := m.Time.Sub(before.Time); j.inspector.Sleep > 0 && !before.Time.IsZero() && slept > j.inspector.Sleep && before.User.Name != m.User.Name {
-		j.find(&verify.Refusal{Code: verify.CodeDormantTakeover, Expected: fmt.Sprintf("a release by %s, or within %s of %s", name(before.User.Name), days(j.inspector.Sleep), before.Version),
-			Found: fmt.Sprintf("one by %s, %d days after it (as the registry says, unsigned)", name(m.User.Name), int(slept.Hours()/24))})
+	if slept := m.Time.Sub(before.Time); j.inspector.Sleep > 0 && !before.Time.IsZero() && slept > j.inspector.Sleep {
+		r := &verify.Refusal{Code: verify.CodeDormantTakeover, Expected: fmt.Sprintf("a release by %s, or within %s of %s", name(before.User.Name), days(j.inspector.Sleep), before.Version),
+			Found: fmt.Sprintf("one by %s, %d days after it (as the registry says, unsigned)", name(m.User.Name), int(slept.Hours()/24))}
+		switch {
+		case before.User.Name != m.User.Name:
+			j.find(r)
+		case m.User.Name == "": // the registry does not say who publishes
+			j.findAs(r, verify.NotMade)
+		}
 	}
 	if len(before.Maintainers) > 0 && len(m.Maintainers) > 0 && !slices.ContainsFunc(before.Maintainers, func(o Maintainer) bool { return slices.Contains(m.Maintainers, o) }) {
 		j.find(&verify.Refusal{Code: verify.CodeMaintainersReplaced, Expected: "one of " + names(before.Maintainers) + ", who maintained " + before.Version, Found: names(m.Maintainers)})

@@ -89,6 +89,9 @@ func (e Expected) check(line string) error {
 	if pkg, err := ParsePackage(line + ".0.0"); err != nil || LineOf(pkg) != line {
 		return fmt.Errorf("expected NAME@MAJOR")
 	}
+	if e.Versions == nil { // null, or an entry that says nothing: it would expect no provenance
+		return fmt.Errorf("versions: missing")
+	}
 	if e.Provenance && e.Repository == "" {
 		return fmt.Errorf("repository: missing beside provenance")
 	}

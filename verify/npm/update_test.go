@@ -228,6 +228,7 @@ func TestExpectationsRefused(t *testing.T) {
 		`"foo@1": {"provenance": false, "Versions": {}, "versions": {}}`,
 		`"foo@1": {"provenance": false, "provenance": true, "versions": {}}`,
 		`"foo@1": {"provenance": true, "versions": {}}`,
+		`"foo@1": null`, `"foo@1": {}`, `"foo@1": {"provenance": false}`, `"foo@1": {"provenance": false, "versions": null}`,
 		`"foo@1": {"provenance": false, "repository": "https://github.com/acme/foo", "versions": {}}`,
 		`"foo@1": {"provenance": false, "versions": {"2.0.0": "` + otherIntegrity + `"}}`,
 		`"foo@1": {"provenance": false, "versions": {"1.0.0": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk="}}`,

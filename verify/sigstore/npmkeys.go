@@ -44,7 +44,7 @@ func NPMAttestationKeys() ([]Key, error) { return ParseNPMKeys(npmKeys, UsageAtt
 
 // keyList is a list of keys in either of two forms: the trust root's, which gives
 // each key a usage, and that in which a registry serves its keys (at
-// /-/npm/v1/keys), where every key is for everything.
+// /-/npm/v1/keys), where every key that names no usage is for everything.
 type keyList struct {
 	Keys []struct {
 		KeyID     string `json:"keyId"`
@@ -53,8 +53,8 @@ type keyList struct {
 			RawBytes   string `json:"rawBytes"`
 			KeyDetails string `json:"keyDetails"`
 			ValidFor   struct {
-				Start time.Time `json:"start"`
-				End   time.Time `json:"end"`
+				Start time.Time  `json:"start"`
+				End   *time.Time `json:"end"`
 			} `json:"validFor"`
 		} `json:"publicKey"`
 
@@ -77,7 +77,7 @@ func ParseNPMKeys(data []byte, usage string) ([]Key, error) {
 	}
 	var keys []Key
 	for _, k := range list.Keys {
-		key, raw := Key{Hint: k.KeyID}, ""
+		key, raw, end := Key{Hint: k.KeyID}, "", k.Expires
 		switch {
 		case k.PublicKey != nil && k.Served != "":
 			return nil, fmt.Errorf("reading npm keys: key %.100q has two forms at once", k.KeyID)
@@ -88,12 +88,17 @@ func ParseNPMKeys(data []byte, usage string) ([]Key, error) {
 			if k.PublicKey.ValidFor.Start.IsZero() {
 				return nil, fmt.Errorf("reading npm keys: key %.100q has no start of validity", k.KeyID)
 			}
-			raw, key.NotBefore, key.NotAfter = k.PublicKey.RawBytes, k.PublicKey.ValidFor.Start, k.PublicKey.ValidFor.End
+			raw, key.NotBefore, end = k.PublicKey.RawBytes, k.PublicKey.ValidFor.Start, k.PublicKey.ValidFor.End
+		case k.KeyUsage != "" && k.KeyUsage != usage:
+			continue
 		default:
 			raw, key.Hint = k.Served, k.ServedID
-			if k.Expires != nil {
-				key.NotAfter = *k.Expires
+		}
+		if end != nil {
+			if !end.After(key.NotBefore) { // the zero time would be no end at all
+				return nil, fmt.Errorf("reading npm keys: key %.100q ends before it is valid", key.Hint)
 			}
+			key.NotAfter = *end
 		}
 		if err := key.parse(raw); err != nil {
 			return nil, err

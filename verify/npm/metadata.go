@@ -247,6 +247,9 @@ func parseMetadata(body []byte) (*Metadata, error) {
 	if err := jsonv2.Unmarshal(body, &raw); err != nil {
 		return nil, attest.JSONError(err)
 	}
+	if jsontext.Value(body).Kind() != '{' { // null would be metadata that announces nothing
+		return nil, errors.New("expected an object")
+	}
 	return raw.metadata()
 }
 

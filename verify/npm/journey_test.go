@@ -467,13 +467,15 @@ func TestOldExtensions(t *testing.T) {
 		at         time.Time
 		code       verify.Code
 	}{
-		"all, before":        {"", before, ""},
-		"all, since":         {"", since, ""},
-		"old ones, before":   {"old", before, ""},
-		"old ones, since":    {"old", since, verify.CodeIssuerUnknown},
-		"old ones, now":      {"old", made, verify.CodeIssuerUnknown},
-		"old issuer, before": {"old issuer", before, ""},
-		"old issuer, since":  {"old issuer", since, verify.CodeIssuerUnknown},
+		"all, before":         {"", before, ""},
+		"all, since":          {"", since, ""},
+		"old ones, before":    {"old", before, ""},
+		"old ones, since":     {"old", since, verify.CodeIssuerUnknown},
+		"old ones, now":       {"old", made, verify.CodeIssuerUnknown},
+		"old and issuer":      {"old and issuer", before, ""},
+		"old and issuer, now": {"old and issuer", made, verify.CodeProvenanceMismatch},
+		"old issuer, before":  {"old issuer", before, ""},
+		"old issuer, since":   {"old issuer", since, verify.CodeIssuerUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, built)

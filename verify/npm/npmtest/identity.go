@@ -30,7 +30,8 @@ type Identity struct {
 	Trigger        string `json:"trigger"`
 	RunInvocation  string `json:"runInvocation"`
 	// Extensions is "old" for a certificate with the extensions of before April 2023
-	// alone (.1 to .6), and "old issuer" for one that lacks .8 alone.
+	// alone (.1 to .6), "old and issuer" for one with .8 beside them, and "old issuer"
+	// for one that lacks .8 alone.
 	Extensions string `json:"extensions"`
 }
 
@@ -96,6 +97,9 @@ func (id Identity) extensions() []pkix.Extension {
 	} {
 		if id.Extensions == "old issuer" && i == 0 {
 			continue
+		}
+		if id.Extensions == "old and issuer" && i > 0 {
+			break
 		}
 		add(8+i, v, func(v string) []byte { return must(asn1.MarshalWithParams(v, "utf8")) })
 	}

@@ -156,6 +156,14 @@ func TestAttacks(t *testing.T) {
 			set(a, "application/vnd.dev.sigstore.bundle.v0.9+json", 0, "bundle", "mediaType")
 			return a
 		}, verify.CodeAttestationMalformed},
+		"log entry of another kind": {func(a []any) []any {
+			set(a, map[string]any{"kind": "hashedrekord", "version": "0.0.1"}, deep(1, append(tlog, 0, "kindVersion")...)...)
+			return a
+		}, verify.CodeAttestationMalformed},
+		"log entry of another version": {func(a []any) []any {
+			set(a, "0.0.9", deep(1, append(tlog, 0, "kindVersion", "version")...)...)
+			return a
+		}, verify.CodeAttestationMalformed},
 		"log entry of the other": {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
 		"log entry duplicated": {func(a []any) []any {
 			e := at(a, deep(1, tlog...)...).([]any)

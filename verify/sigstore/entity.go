@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -11,6 +12,7 @@ import (
 	sgverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"plimsoll.example/attest"
 	"plimsoll.example/verify"
 )
 
@@ -63,6 +65,9 @@ func readEntity(raw []byte) (*entity, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkKind(l); err != nil {
+			return nil, err
+		}
 		e.entries = append(e.entries, entry)
 		e.promise = e.promise || entry.HasInclusionPromise()
 		if entry.HasInclusionProof() {
@@ -78,6 +83,22 @@ func readEntity(raw []byte) (*entity, error) {
 	}
 	e.signed, err = b.SignatureContent()
 	return e, err
+}
+
+// checkKind compares the kind that a log entry is said to be of with that of its body,
+// which alone the log vouches for. sigstore-go believes the former.
+func checkKind(l *protorekor.TransparencyLogEntry) error {
+	var body struct {
+		Kind       string `json:"kind"`
+		APIVersion string `json:"apiVersion"`
+	}
+	if err := jsonv2.Unmarshal(l.GetCanonicalizedBody(), &body); err != nil {
+		return fmt.Errorf("reading a log entry's body: %w", attest.JSONError(err))
+	}
+	if said := l.GetKindVersion(); said.GetKind() != body.Kind || said.GetVersion() != body.APIVersion {
+		return fmt.Errorf("a log entry is called %.40q %.40q and its body is %.40q %.40q", said.GetKind(), said.GetVersion(), body.Kind, body.APIVersion)
+	}
+	return nil
 }
 
 // checkEntries demands what each format's log entries must have (Sigstore bundle

@@ -285,6 +285,23 @@ func TestBoundToPackage(t *testing.T) {
 	}
 }
 
+// TestAnswerOfNoBytes: an answer by hand is about bytes, or it is denied.
+func TestAnswerOfNoBytes(t *testing.T) {
+	pkg, answer := vectorNamed(t, goodV1)
+	inspector := &npm.Inspector{Checker: checker(t), Now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}
+	for integrity, want := range map[string]npm.Outcome{pkg.Integrity: npm.Held, pkg.Integrity + "?x sha1-y": npm.Held, "": npm.Denied, " ": npm.Denied,
+		"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=": npm.Denied, strings.ToUpper(pkg.Integrity): npm.Denied, strings.TrimRight(pkg.Integrity, "="): npm.Denied} {
+		pkg.Integrity = integrity
+		report, err := inspector.Answer(context.Background(), pkg, answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := report.Packages[0]; r.Outcome != want || (want == npm.Denied && r.Reason == nil) {
+			t.Errorf("%q: expected %v, found %v: %+v", integrity, want, r.Outcome, r.Findings)
+		}
+	}
+}
+
 // TestEveryField flips one bit in the middle of each base64 field of an answer.
 func TestEveryField(t *testing.T) {
 	for _, file := range []string{goodV1, goodNew} {

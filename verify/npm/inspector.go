@@ -320,7 +320,8 @@ func (i *Inspector) Answer(ctx context.Context, pkg Package, answer []byte) (*Re
 				err = fmt.Errorf("checking %s: internal error: %v", pkg, p)
 			}
 		}()
-		return j.attestations(ctx, Answered{Attestations: answer}, pkg.Integrity)
+		digest := j.integrity()
+		return j.attestations(ctx, Answered{Attestations: answer}, digest)
 	}()
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 		s.Save = func(name string, from io.Reader) (io.ReadCloser, error) {
 			return keep(filepath.Join(r.save, name), from)
 		}
-		s.Kept = r.online.KeepTarball
+		r.online.WithTarballs, s.Noted = true, r.online.NoteTarball
 	}
 	return s, nil
 }

@@ -33,6 +33,8 @@ type Online struct {
 	// Save keeps the answers about a package under the name of their file; nil: they are
 	// not kept.
 	Save func(file string, data []byte) error
+	// WithTarballs says that NoteTarball is called, once for each package.
+	WithTarballs bool
 
 	mu         sync.Mutex
 	packuments map[string]*once[*asked]
@@ -123,7 +125,9 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 		if err := o.Save(FileName(pkg), data); err != nil {
 			return Answered{}, err
 		}
-		o.remember(pkg, data)
+		if o.WithTarballs {
+			o.remember(pkg, data)
+		}
 	}
 	answered, err := parseAnswers(pkg, data)
 	var refused *verify.Refusal
@@ -146,16 +150,16 @@ func (o *Online) remember(pkg Package, data []byte) {
 	o.saved[pkg] = file
 }
 
-// KeepTarball notes beside the saved answers about a package that its tarball was kept,
+// NoteTarball notes beside the saved answers about a package that its tarball was kept,
 // or why it could not be had: without it, nobody could tell a tarball that was deleted
 // from one that never was at hand.
-func (o *Online) KeepTarball(pkg Package, failure string) error {
+func (o *Online) NoteTarball(pkg Package, kept bool, failure string) error {
 	pkg.Integrity = ""
 	o.mu.Lock()
 	file, there := o.saved[pkg]
 	delete(o.saved, pkg)
 	o.mu.Unlock()
-	if !there {
+	if !there || (!kept && failure == "") {
 		return nil
 	}
 	file.Answers.Tarball = &answer{Status: 200}

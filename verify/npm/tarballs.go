@@ -37,9 +37,9 @@ type SourcedTarballs struct {
 	// Save keeps a tarball under a name and returns what was kept, to be read; nil: none
 	// is kept.
 	Save func(name string, r io.Reader) (io.ReadCloser, error)
-	// Kept notes that a package's tarball was kept, or why it could not be had; nil: it is
-	// not noted.
-	Kept func(pkg Package, failure string) error
+	// Noted is told of each package whether its tarball was kept, or why it could not be
+	// had; nil: nobody is.
+	Noted func(pkg Package, kept bool, failure string) error
 }
 
 // Contents implements [Tarballs].
@@ -58,6 +58,9 @@ func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address stri
 		}
 		return contents, err
 	}
+	if s.Noted != nil {
+		return nil, s.Noted(pkg, false, "")
+	}
 	return nil, nil
 }
 
@@ -65,12 +68,12 @@ func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address stri
 func (s SourcedTarballs) note(pkg Package, err error) error {
 	var refused *verify.Refusal
 	switch {
-	case s.Kept == nil || err != nil && !errors.As(err, &refused):
+	case s.Noted == nil || err != nil && !errors.As(err, &refused):
 		return nil
 	case refused != nil && refused.Code == verify.CodeNoAnswer:
-		return s.Kept(pkg, refused.Found)
+		return s.Noted(pkg, false, refused.Found)
 	}
-	return s.Kept(pkg, "")
+	return s.Noted(pkg, true, "")
 }
 
 // demanded tells whether bytes with this digest are those that the lockfile demands.

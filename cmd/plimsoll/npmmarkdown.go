@@ -10,8 +10,12 @@ import (
 	"plimsoll.example/verify/npm"
 )
 
-// mostRows bounds the table of a comment: code hosts cut longer ones off.
-const mostRows = 200
+// The table of a comment is bounded in rows and in bytes, because code hosts refuse longer
+// ones (GitHub: 65,536 characters).
+const (
+	mostRows  = 200
+	mostBytes = 48 << 10
+)
 
 // printMarkdown prints a report for a pull request: what speaks against a package, the
 // worst first.
@@ -24,11 +28,15 @@ func (o npmOutcome) printMarkdown(w io.Writer) error {
 	}
 	sorted := slices.Clone(o.report.Packages)
 	slices.SortStableFunc(sorted, func(a, b npm.Result) int { return int(a.Outcome) - int(b.Outcome) })
-	rows := 0
-	for _, r := range sorted {
-		if rows++; rows > mostRows {
-			fmt.Fprintf(&b, "\n%d more packages are in the other formats.\n", len(sorted)-mostRows)
+	var reasons npmReasons
+	for rows, r := range sorted {
+		if rows == mostRows || b.Len() > mostBytes {
+			fmt.Fprintf(&b, "\n%d more packages are in the other formats.\n", len(sorted)-rows)
 			break
+		}
+		if same := reasons.sameAs(r); same != "" {
+			fmt.Fprintf(&b, "| %s | %s | %s, as %s |\n", markdownCell(r.Package), r.Outcome, markdownCell(codesOf(r)), markdownCell(same))
+			continue
 		}
 		var why []string
 		if r.Origin != nil {
@@ -42,6 +50,9 @@ func (o npmOutcome) printMarkdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(r.Package), r.Outcome, strings.Join(why, "<br>"))
 	}
 	b.WriteByte('\n')
+	for _, line := range o.summary() {
+		fmt.Fprintf(&b, "- %s\n", markdownCell(line))
+	}
 	for _, line := range o.basis() {
 		fmt.Fprintf(&b, "- %s\n", markdownCell(line))
 	}

@@ -40,7 +40,7 @@ func (f *npmFlags) readTarget(ctx context.Context, path string) (*npmTarget, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, failed(fmt.Errorf("reading lockfile: %w", err)).withHint("name a project, a lockfile or a .tgz; npm install --package-lock-only writes a package-lock.json")
+		return nil, failed(fmt.Errorf("reading lockfile: %w", err)).withHint("name a project, a lockfile, a .tgz, or NAME@1.2.3 with --integrity; npm install --package-lock-only writes a package-lock.json")
 	}
 	if !info.IsDir() && strings.HasSuffix(path, ".tgz") {
 		return f.readTarball(ctx, path)

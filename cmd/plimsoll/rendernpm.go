@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -133,8 +134,13 @@ func (o npmOutcome) printText(w io.Writer) error {
 	sorted := slices.Clone(o.report.Packages)
 	slices.SortStableFunc(sorted, func(a, b npm.Result) int { return int(a.Outcome) - int(b.Outcome) })
 	counts := map[npm.Outcome]int{}
+	var reasons npmReasons
 	for _, r := range sorted {
 		counts[r.Outcome]++
+		if same := reasons.sameAs(r); same != "" {
+			fmt.Fprintf(&b, "%-11s %s: %s, as %s\n", r.Outcome, printable(r.Package), codesOf(r), printable(same))
+			continue
+		}
 		writeNPMResult(&b, r)
 	}
 	var parts []string
@@ -147,6 +153,11 @@ func (o npmOutcome) printText(w io.Writer) error {
 		parts = append(parts, "none")
 	}
 	fmt.Fprintf(&b, "\n%s: %d packages: %s\n", o.verdict(), len(sorted), strings.Join(parts, ", "))
+	if counts[npm.Denied]+counts[npm.Undecided] > inFull {
+		for _, line := range o.summary() {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	for _, line := range o.basis() {
 		fmt.Fprintln(&b, line)
 	}
@@ -172,7 +183,7 @@ func (o npmOutcome) basis() []string {
 	lines = append(lines, fmt.Sprintf("trust root %s (%s), registry keys %s (%s), at %s", o.roots.rootDigest, printable(o.roots.rootName),
 		o.roots.keysDigest, printable(o.roots.keysName), o.clock.UTC().Format(time.RFC3339)))
 	if o.policy != nil {
-		lines = append(lines, fmt.Sprintf("policy %s (%s)", printable(o.policy.Name), o.policy.Digest))
+		lines = append(lines, fmt.Sprintf("policy %s (%s)", printable(cmp.Or(o.policy.Name, "without a name")), o.policy.Digest))
 	}
 	if o.advisories != nil {
 		i := o.advisories.Info()

@@ -147,7 +147,7 @@ type savedAnswers struct {
 }
 
 func noAnswer(expected, found string) error {
-	return &verify.Refusal{Code: verify.CodeNoAnswer, Expected: expected, Found: found, Remedy: "ask the registry again; keep its answers with --save"}
+	return &verify.Refusal{Code: verify.CodeNoAnswer, Expected: expected, Found: found, Remedy: "see that the registry can be reached, and ask it again; --save keeps its answers"}
 }
 
 // storedAttestations returns what the registry sent; nil if it said that it has none.

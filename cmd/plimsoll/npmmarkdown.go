@@ -21,7 +21,7 @@ const (
 // worst first.
 func (o npmOutcome) printMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %d packages of %s\n\n", o.verdict(), len(o.report.Packages), markdownCell(o.target))
+	fmt.Fprintf(&b, "**%s**: %s of %s\n\n", o.verdict(), packages(len(o.report.Packages)), markdownCell(o.target))
 	b.WriteString("| package | outcome | why |\n|---|---|---|\n")
 	for _, f := range o.report.Denials {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(o.target), npm.Denied, markdownFinding(f))

@@ -41,7 +41,7 @@ func (o npmOutcome) printSARIF(w io.Writer) error {
 			run.Results = append(run.Results, o.sarifResult(r, f, lines))
 		}
 	}
-	end := sarif.Result{RuleID: sarifAllowed, Level: sarif.Pass, Artifact: sarifName(o.target), Message: fmt.Sprintf("%s: nothing denied in %d packages", o.target, len(o.report.Packages))}
+	end := sarif.Result{RuleID: sarifAllowed, Level: sarif.Pass, Artifact: sarifName(o.target), Message: fmt.Sprintf("%s: nothing denied in %s", o.target, packages(len(o.report.Packages)))}
 	if o.exit() != exitYes {
 		end.RuleID, end.Level, end.Message = sarifDenied, sarif.LevelError, o.target+": "+o.verdict()
 	}

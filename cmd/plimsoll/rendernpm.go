@@ -152,7 +152,7 @@ func (o npmOutcome) printText(w io.Writer) error {
 	if len(parts) == 0 {
 		parts = append(parts, "none")
 	}
-	fmt.Fprintf(&b, "\n%s: %d packages: %s\n", o.verdict(), len(sorted), strings.Join(parts, ", "))
+	fmt.Fprintf(&b, "\n%s: %s: %s\n", o.verdict(), packages(len(sorted)), strings.Join(parts, ", "))
 	if counts[npm.Denied]+counts[npm.Undecided] > inFull {
 		for _, line := range o.summary() {
 			fmt.Fprintf(&b, "  %s\n", line)
@@ -165,12 +165,19 @@ func (o npmOutcome) printText(w io.Writer) error {
 	return err
 }
 
+func packages(n int) string {
+	if n == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", n)
+}
+
 // basis says what the decision rests on and what was not looked at.
 func (o npmOutcome) basis() []string {
 	var lines []string
 	codes, counts := o.notMade()
 	for _, c := range codes {
-		lines = append(lines, fmt.Sprintf("not made: %s: %d of %d packages: %s", c, counts[c], len(o.report.Packages), c.Remedy()))
+		lines = append(lines, fmt.Sprintf("not made: %s: %d of %s: %s", c, counts[c], packages(len(o.report.Packages)), c.Remedy()))
 	}
 	for _, text := range o.unchecked() {
 		lines = append(lines, "not made: "+text)

@@ -152,6 +152,11 @@ func TestDormant(t *testing.T) {
 	}{
 		"another publisher":                   {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), "deny"},
 		"the same":                            {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "ann"), ""},
+		"another publisher, twice":            {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.0.1", "2026-01-01T00:00:00Z", "bob") + version("1.1.0", "2026-01-30T00:00:00Z", "bob"), "deny"},
+		"another publisher, three times":      {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("2.0.1", "2026-01-01T00:00:00Z", "bob") + version("0.9.1", "2026-01-01T00:00:01Z", "bob") + version("1.1.0", "2026-01-01T00:00:02Z", "bob"), "deny"},
+		"another publisher, long ago":         {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.0.1", "2026-01-01T00:00:00Z", "bob") + version("1.1.0", "2026-02-01T00:00:00Z", "bob"), ""},
+		"nearly a year, and a month":          {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.0.1", "2024-12-15T00:00:00Z", "bob") + version("1.1.0", "2025-01-10T00:00:00Z", "bob"), ""},
+		"only one publisher":                  {version("1.0.0", "2026-01-01T00:00:00Z", "bob") + version("1.0.1", "2026-01-01T00:00:01Z", "bob") + version("1.1.0", "2026-01-01T00:00:02Z", "bob"), ""},
 		"no sleep":                            {version("1.0.0", "2025-06-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
 		"nobody is named any more":            {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", ""), "deny"},
 		"nobody is named":                     {version("1.0.0", "2024-01-01T00:00:00Z", "") + version("1.1.0", "2026-01-01T00:00:00Z", ""), "not made"},
@@ -173,6 +178,12 @@ func TestDormant(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOwnNames: package.json, which registries repeat, may have any names.
+func TestOwnNames(t *testing.T) {
+	s := newScene(t, next("1.0.0", `{"provenance": true, "metadata": {"time": "noon", "since": 1999, "earlier": "yes", "announced": [], "integrity": {}}}`))
+	s.holds(s.check(s.lock("foo@1.0.0")), "foo@1.0.0")
 }
 
 // TestPatched: a package that the package manager changes is not said to be as it was

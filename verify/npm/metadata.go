@@ -28,6 +28,9 @@ type Metadata struct {
 	User             User              `json:"_npmUser,omitzero"`
 	Maintainers      []Maintainer      `json:"maintainers,omitempty"`
 	Time             time.Time         `json:"time,omitzero"` // of publication, as the registry says
+	// Since is when the publisher's run of releases began that ends with this version;
+	// zero: with this version.
+	Since time.Time `json:"since,omitzero"`
 	// Earlier are versions that were published before: the newest of them, and those
 	// below this one for which the registry announces attestations.
 	Earlier []Earlier `json:"earlier,omitempty"`
@@ -87,7 +90,7 @@ type Earlier struct {
 	Time        time.Time    `json:"time,omitzero"`
 	User        User         `json:"_npmUser,omitzero"`
 	Maintainers []Maintainer `json:"maintainers,omitempty"`
-	Before      bool         `json:"before,omitzero"`    // the release before this one, by time
+	Before      bool         `json:"before,omitzero"`    // the release before this one's run, by time
 	Announced   bool         `json:"announced,omitzero"` // the registry announces attestations for it
 }
 
@@ -145,6 +148,18 @@ func (f *flexible) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
+// time reads an RFC 3339 time; no text is the zero time.
+func (f flexible) time() (time.Time, error) {
+	if f == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, string(f))
+	if err != nil {
+		return time.Time{}, errors.New("expected an RFC 3339 time")
+	}
+	return t, nil
+}
+
 // texts are a mapping of texts where old packages have anything.
 type texts map[string]string
 
@@ -176,8 +191,15 @@ type rawVersion struct {
 	GypFile          jsontext.Value `json:"gypfile"`
 	User             rawUser        `json:"_npmUser"`
 	Maintainers      rawMaintainers `json:"maintainers"`
-	Time             flexible       `json:"time"`
-	Earlier          []Earlier      `json:"earlier"`
+}
+
+// savedVersion is a version's metadata as it is saved. What a registry sends has the
+// package's own package.json in it, in which these names may be anything.
+type savedVersion struct {
+	rawVersion
+	Time    flexible  `json:"time"`
+	Since   flexible  `json:"since"`
+	Earlier []Earlier `json:"earlier"`
 }
 
 type rawDist struct {
@@ -221,7 +243,7 @@ func (v *rawVersion) metadata() (*Metadata, error) {
 	m := &Metadata{
 		Name: string(v.Name), Version: string(v.Version),
 		Dist: Dist{Tarball: string(v.Dist.Tarball), Integrity: string(v.Dist.Integrity), Signatures: v.Dist.Signatures, Attestations: v.Dist.Attestations.Clone()},
-		User: User(v.User), Maintainers: v.Maintainers, Earlier: v.Earlier,
+		User: User(v.User), Maintainers: v.Maintainers,
 		HasInstallScript: v.HasInstallScript.Kind() == 't', GypFile: v.GypFile.Kind() == 't',
 	}
 	for _, name := range installScripts {
@@ -232,25 +254,30 @@ func (v *rawVersion) metadata() (*Metadata, error) {
 			m.Scripts[name] = script
 		}
 	}
-	if v.Time != "" {
-		var err error
-		if m.Time, err = time.Parse(time.RFC3339, string(v.Time)); err != nil {
-			return nil, errors.New("time: expected an RFC 3339 time")
-		}
-	}
 	return m, m.check()
 }
 
 // parseMetadata reads the metadata of one version. Its errors say what is wrong.
 func parseMetadata(body []byte) (*Metadata, error) {
-	var raw rawVersion
-	if err := jsonv2.Unmarshal(body, &raw); err != nil {
+	var saved savedVersion
+	if err := jsonv2.Unmarshal(body, &saved); err != nil {
 		return nil, attest.JSONError(err)
 	}
 	if jsontext.Value(body).Kind() != '{' { // null would be metadata that announces nothing
 		return nil, errors.New("expected an object")
 	}
-	return raw.metadata()
+	m, err := saved.metadata()
+	if err != nil {
+		return nil, err
+	}
+	if m.Time, err = saved.Time.time(); err != nil {
+		return nil, fmt.Errorf("time: %w", err)
+	}
+	if m.Since, err = saved.Since.time(); err != nil {
+		return nil, fmt.Errorf("since: %w", err)
+	}
+	m.Earlier = saved.Earlier
+	return m, nil
 }
 
 // A packument is a registry's document about all versions of a package.
@@ -313,9 +340,13 @@ func (p *packument) of(version string) (*Metadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Time, m.Earlier = p.times[version], nil // a version's own word does not count
+	m.Time = p.times[version]
 	if i := slices.Index(p.order, version); i > 0 {
-		m.Earlier = append(m.Earlier, p.earlier(p.order[i-1], true))
+		before := p.beforeRun(i)
+		m.Earlier = append(m.Earlier, p.earlier(p.order[before], true))
+		if before+1 < i {
+			m.Since = p.times[p.order[before+1]]
+		}
 	}
 	var announced []string
 	for v, other := range p.versions {
@@ -334,6 +365,22 @@ func (p *packument) of(version string) (*Metadata, error) {
 		m.Earlier = append(m.Earlier, p.earlier(v, false))
 	}
 	return m, nil
+}
+
+// runWindow is how long the releases of one publisher count as one: who takes a package
+// over could else hide it by publishing twice.
+const runWindow = 30 * 24 * time.Hour
+
+// beforeRun returns the place, in the order of time, of the release before the one at i
+// and those of the same publisher shortly before that.
+func (p *packument) beforeRun(i int) int {
+	last := p.order[i]
+	user := p.versions[last].User.Name
+	k := i - 1
+	for k > 0 && user != "" && p.versions[p.order[k]].User.Name == user && p.times[last].Sub(p.times[p.order[k]]) <= runWindow {
+		k--
+	}
+	return k
 }
 
 func (p *packument) earlier(version string, before bool) Earlier {

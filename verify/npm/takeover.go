@@ -56,7 +56,11 @@ func (j *job) takeover(answered Answered) {
 		return
 	}
 	before := m.Earlier[i]
-	if slept := m.Time.Sub(before.Time); j.inspector.Sleep > 0 && !before.Time.IsZero() && slept > j.inspector.Sleep {
+	woke := m.Time
+	if !m.Since.IsZero() {
+		woke = m.Since
+	}
+	if slept := woke.Sub(before.Time); j.inspector.Sleep > 0 && !before.Time.IsZero() && slept > j.inspector.Sleep {
 		r := &verify.Refusal{Code: verify.CodeDormantTakeover, Expected: fmt.Sprintf("a release by %s, or within %s of %s", name(before.User.Name), days(j.inspector.Sleep), before.Version),
 			Found: fmt.Sprintf("one by %s, %d days after it (as the registry says, unsigned)", name(m.User.Name), int(slept.Hours()/24))}
 		switch {

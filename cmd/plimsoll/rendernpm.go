@@ -60,7 +60,7 @@ func (o npmOutcome) exit() int {
 		switch r.Outcome {
 		case npm.Held, npm.NotChecked:
 		case npm.Warned:
-			if o.only { // neither attestation was there
+			if o.only && r.Origin == nil { // neither attestation was there
 				code = exitNo
 			}
 		case npm.Undecided:

@@ -78,6 +78,11 @@ type Report struct {
 // panicked, the evidence cannot be read).
 func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Report, error) {
 	jobs := collect(project)
+	if i.Installed != nil {
+		if err := findStored(i.Installed, jobs); err != nil {
+			return nil, err
+		}
+	}
 	waivers := i.waivers()
 	var workers errgroup.Group
 	workers.SetLimit(max(i.Workers, runtime.GOMAXPROCS(0)))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm/tarball"
 )
@@ -20,10 +21,12 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 	if j.inspector.Installed == nil {
 		return nil
 	}
-	for _, place := range j.result.Places {
+	compared := map[string]bool{}
+	for _, place := range slices.Concat(j.result.Places, j.store) {
 		if !strings.HasPrefix(place, nodeModules) && !strings.Contains(place, "/"+nodeModules) {
 			continue
 		}
+		at := place
 		info, err := fs.Lstat(j.inspector.Installed, place)
 		if errors.Is(err, fs.ErrNotExist) {
 			if slices.Contains(j.inspector.Missing, place) { // and not for another platform
@@ -33,8 +36,8 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 		}
 		j.compared = true
 		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			if at := inStore(j.inspector.Installed, place); at != "" {
-				j.holds = append(j.holds, at)
+			if to := inStore(j.inspector.Installed, place); to != "" {
+				at = to
 				info, err = fs.Stat(j.inspector.Installed, at)
 			}
 		}
@@ -42,11 +45,16 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "a folder at " + place, Found: "something else"})
 			continue
 		}
+		j.holds = append(j.holds, at)
+		if compared[at] {
+			continue
+		}
+		compared[at] = true
 		if contents == nil {
 			j.findAs(&verify.Refusal{Code: verify.CodeTarballMissing, Expected: "the tarball, to compare " + place + " with", Found: "it is not at hand"}, verify.Deny)
 			continue
 		}
-		sub, err := fs.Sub(j.inspector.Installed, place)
+		sub, err := fs.Sub(j.inspector.Installed, at)
 		if err != nil {
 			return err
 		}
@@ -58,25 +66,12 @@ func (j *job) installed(ctx context.Context, contents *tarball.Contents) error {
 			j.find(&verify.Refusal{Code: verify.CodeInstalledDiffers, Expected: "the tarball's files in " + place, Found: describe(differences)})
 		}
 		for name := range contents.Files {
-			for at := range strings.SplitSeq(upToPackages(name), "\n") {
-				j.holds = append(j.holds, place+"/"+at)
+			for below := range strings.SplitSeq(upToPackages(name), "\n") {
+				j.holds = append(j.holds, at+"/"+below)
 			}
 		}
 	}
 	return nil
-}
-
-// inStore returns what a link leads to, if that is in the folder in which bun keeps
-// packages to put links to them in their places.
-func inStore(files fs.FS, place string) string {
-	to, err := fs.ReadLink(files, place)
-	if err != nil || path.IsAbs(to) {
-		return ""
-	}
-	if at := path.Join(path.Dir(place), to); strings.HasPrefix(at, nodeModules+".bun/") {
-		return at
-	}
-	return ""
 }
 
 const nodeModules = "node_modules/"
@@ -97,14 +92,15 @@ func upToPackages(name string) string {
 // A stray walks the project's folders of packages for what neither the lockfile nor a
 // tarball that was compared puts there.
 type stray struct {
-	files fs.FS
-	known map[string]bool
-	found []string
+	files  fs.FS
+	known  map[string]bool
+	opaque map[string]bool // known, and what is in it is not: it comes from no registry
+	found  []string
 }
 
 // strays lists what lies in node_modules and nothing puts there.
 func (i *Inspector) strays(jobs []*job) ([]string, error) {
-	s := &stray{files: i.Installed, known: map[string]bool{}}
+	s := &stray{files: i.Installed, known: map[string]bool{}, opaque: map[string]bool{}}
 	folders := []string{"."}
 	for _, j := range jobs {
 		for _, place := range j.result.Places {
@@ -115,9 +111,24 @@ func (i *Inspector) strays(jobs []*job) ([]string, error) {
 				s.known[place] = true
 			}
 		}
-		for _, place := range j.holds {
+		for _, place := range slices.Concat(j.holds, j.store) {
 			s.known[place] = true
 		}
+		if j.source != lockfile.SourceRegistry {
+			for _, place := range slices.Concat(j.result.Places, j.store) {
+				s.opaque[place] = true
+			}
+		}
+	}
+	for _, j := range jobs {
+		for _, place := range j.result.Places {
+			if j.bundled && s.inOpaque(place) {
+				s.known[place] = true
+			}
+		}
+	}
+	if err := s.store(); err != nil {
+		return nil, err
 	}
 	for _, folder := range folders {
 		if err := s.walk(path.Join(folder, strings.TrimSuffix(nodeModules, "/"))); err != nil {
@@ -126,6 +137,17 @@ func (i *Inspector) strays(jobs []*job) ([]string, error) {
 	}
 	slices.Sort(s.found)
 	return slices.Compact(s.found), nil
+}
+
+// inOpaque tells whether a place is in a package of which there is no tarball to compare
+// with.
+func (s *stray) inOpaque(place string) bool {
+	for dir := path.Dir(place); dir != "."; dir = path.Dir(dir) {
+		if s.opaque[dir] {
+			return true
+		}
+	}
+	return false
 }
 
 // walk looks at one node_modules and at those of the packages in it.
@@ -137,11 +159,12 @@ func (s *stray) walk(folder string) error {
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", folder, err)
 	}
+	commands := false
 	for _, e := range entries {
 		at := folder + "/" + e.Name()
 		switch {
 		case e.Name() == ".bin":
-			err = s.commands(folder)
+			commands = true // when it is known what lies beside it
 		case strings.HasPrefix(e.Name(), "."): // the package managers' own
 		case strings.HasPrefix(e.Name(), "@") && e.IsDir():
 			var scope []fs.DirEntry
@@ -158,15 +181,19 @@ func (s *stray) walk(folder string) error {
 			return err
 		}
 	}
+	if commands {
+		s.commands(folder)
+	}
 	return nil
 }
 
 func (s *stray) one(place string, e fs.DirEntry) error {
 	switch {
 	case !s.known[place] && e.Type()&fs.ModeSymlink != 0 && s.linked(place):
+		s.known[place] = true
 	case !s.known[place]:
 		s.found = append(s.found, place)
-	case e.IsDir():
+	case e.IsDir() && !(s.opaque[place] && strings.HasPrefix(place, bunStore)): // there a package's own lie beside it
 		return s.walk(place + "/" + strings.TrimSuffix(nodeModules, "/"))
 	}
 	return nil
@@ -185,12 +212,12 @@ func (s *stray) linked(place string) bool {
 
 // commands looks at the links to packages' commands: what lies there runs by its bare
 // name in every script.
-func (s *stray) commands(folder string) error {
+func (s *stray) commands(folder string) {
 	bin := folder + "/.bin"
 	entries, err := fs.ReadDir(s.files, bin)
 	if err != nil {
 		s.found = append(s.found, bin)
-		return nil
+		return
 	}
 	for _, e := range entries {
 		at := bin + "/" + e.Name()
@@ -205,12 +232,11 @@ func (s *stray) commands(folder string) error {
 			s.found = append(s.found, at)
 		}
 	}
-	return nil
 }
 
 // inPackage tells whether a path lies in a package that is known of a node_modules.
 func (s *stray) inPackage(folder, name string) bool {
-	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/") || strings.HasPrefix(dir, nodeModules+".bun/"); dir = path.Dir(dir) {
+	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/") || strings.HasPrefix(dir, bunStore); dir = path.Dir(dir) {
 		if s.known[dir] {
 			return true
 		}

@@ -21,6 +21,7 @@ type job struct {
 	waivers   *verify.WaiverBook
 	compared  bool     // with what is installed
 	holds     []string // places of packages that its tarball puts below its own
+	store     []string // folders of bun's that the package lies in
 	result    Result
 }
 

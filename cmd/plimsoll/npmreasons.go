@@ -69,8 +69,13 @@ func codesOf(r npm.Result) string {
 	return strings.Join(codes, ", ")
 }
 
-// summary counts the packages that are denied or undecided, by code.
+// summary counts the packages that are denied or undecided, by code, after what denies the
+// project as a whole.
 func (o npmOutcome) summary() []string {
+	var lines []string
+	for _, f := range o.report.Denials {
+		lines = append(lines, fmt.Sprintf("%s: expected %s, found %s", f.Code, printable(f.Expected), printable(f.Found)))
+	}
 	counts := map[verify.Code]int{}
 	first := map[verify.Code]string{}
 	var codes []verify.Code
@@ -87,7 +92,6 @@ func (o npmOutcome) summary() []string {
 			}
 		}
 	}
-	var lines []string
 	for _, c := range codes {
 		of := first[c]
 		if counts[c] > 1 {

@@ -153,10 +153,8 @@ func (o npmOutcome) printText(w io.Writer) error {
 		parts = append(parts, "none")
 	}
 	fmt.Fprintf(&b, "\n%s: %s: %s\n", o.verdict(), packages(len(sorted)), strings.Join(parts, ", "))
-	if counts[npm.Denied]+counts[npm.Undecided] > inFull {
-		for _, line := range o.summary() {
-			fmt.Fprintf(&b, "  %s\n", line)
-		}
+	for _, line := range o.summary() { // the reasons may be thousands of lines above
+		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	for _, line := range o.basis() {
 		fmt.Fprintln(&b, line)

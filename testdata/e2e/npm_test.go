@@ -22,8 +22,8 @@ import (
 var npmRegistry *npmtest.Registry
 
 // registry start: an empty registry of npm packages, to which npm can publish.
-// registry tamper provenance|signature NAME VERSION: from now on it serves what was
-// changed after it was signed. registry behave: no longer.
+// registry tamper KIND NAME VERSION: from now on it serves what was changed after it was
+// signed (the kinds are in tampers). registry behave: no longer.
 func registry(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
 	case !neg && len(args) == 1 && args[0] == "start":
@@ -38,18 +38,72 @@ func registry(ts *testscript.TestScript, neg bool, args []string) {
 		npmRegistry = r
 	case !neg && len(args) == 1 && args[0] == "behave":
 		npmRegistry.Behave()
-	case !neg && len(args) == 4 && args[0] == "tamper":
-		path, change := "/"+args[2], tamperSignature
-		if args[1] == "provenance" {
-			path, change = "/-/npm/v1/attestations/"+args[2]+"@"+args[3], tamperProvenance
+	case !neg && len(args) == 4 && args[0] == "tamper" && tampers[args[1]] != nil:
+		path := "/-/npm/v1/attestations/" + args[2] + "@" + args[3]
+		if args[1] == "signature" {
+			path = "/" + args[2]
 		}
 		body, err := fetched("http://" + services.NPMRegistry + path)
 		ts.Check(err)
-		changed, err := change(body, args[3])
+		changed, err := tampers[args[1]](body, args[3])
 		ts.Check(err)
+		if changed == nil {
+			npmRegistry.Misbehave(path, npmtest.Status(http.StatusNotFound, 0, ""))
+			return
+		}
 		npmRegistry.Misbehave(path, npmtest.Body(changed))
 	default:
-		ts.Fatalf("usage: registry start | tamper provenance|signature NAME VERSION | behave")
+		ts.Fatalf("usage: registry start | tamper KIND NAME VERSION | behave")
+	}
+}
+
+// tampers change what a registry answers about a version; nil is that it has nothing.
+var tampers = map[string]func(body []byte, version string) ([]byte, error){
+	// another payload under the provenance's signature
+	"provenance": eachBundle(func(bundle map[string]any) {
+		envelope := bundle["dsseEnvelope"].(map[string]any)
+		payload, _ := base64.StdEncoding.DecodeString(envelope["payload"].(string))
+		envelope["payload"] = base64.StdEncoding.EncodeToString(bytes.Replace(payload, []byte("acme"), []byte("evil"), 1))
+	}),
+	"signature": tamperSignature,
+	"withheld":  func([]byte, string) ([]byte, error) { return nil, nil },
+	// the attestations that npm published of another package
+	"another": func([]byte, string) ([]byte, error) {
+		return fetched("http://" + services.NPMRegistry + "/-/npm/v1/attestations/@acme%2fscoped@2.0.0")
+	},
+	"log time": eachBundle(func(bundle map[string]any) {
+		for _, e := range entriesOf(bundle) {
+			e["integratedTime"] = "1700000000"
+		}
+	}),
+	"log entry": eachBundle(func(bundle map[string]any) {
+		delete(bundle["verificationMaterial"].(map[string]any), "tlogEntries")
+	}),
+}
+
+func entriesOf(bundle map[string]any) []map[string]any {
+	var entries []map[string]any
+	for _, e := range bundle["verificationMaterial"].(map[string]any)["tlogEntries"].([]any) {
+		entries = append(entries, e.(map[string]any))
+	}
+	return entries
+}
+
+// eachBundle changes the provenance's bundle.
+func eachBundle(change func(bundle map[string]any)) func(body []byte, version string) ([]byte, error) {
+	return func(body []byte, _ string) ([]byte, error) {
+		var doc struct {
+			Attestations []map[string]any `json:"attestations"`
+		}
+		if err := json.Unmarshal(body, &doc); err != nil {
+			return nil, err
+		}
+		for _, a := range doc.Attestations {
+			if strings.Contains(fmt.Sprint(a["predicateType"]), "slsa.dev") {
+				change(a["bundle"].(map[string]any))
+			}
+		}
+		return json.Marshal(doc)
 	}
 }
 
@@ -60,28 +114,6 @@ func fetched(address string) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	return io.ReadAll(answer.Body)
-}
-
-// tamperProvenance puts another payload under the provenance's signature.
-func tamperProvenance(body []byte, _ string) ([]byte, error) {
-	var doc struct {
-		Attestations []map[string]any `json:"attestations"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, err
-	}
-	for _, a := range doc.Attestations {
-		if !strings.Contains(fmt.Sprint(a["predicateType"]), "slsa.dev") {
-			continue
-		}
-		envelope := a["bundle"].(map[string]any)["dsseEnvelope"].(map[string]any)
-		payload, err := base64.StdEncoding.DecodeString(envelope["payload"].(string))
-		if err != nil {
-			return nil, err
-		}
-		envelope["payload"] = base64.StdEncoding.EncodeToString(bytes.Replace(payload, []byte("acme"), []byte("evil"), 1))
-	}
-	return json.Marshal(doc)
 }
 
 // tamperSignature changes one bit in the middle of the registry's signature.
@@ -106,6 +138,8 @@ func tamperSignature(body []byte, version string) ([]byte, error) {
 // differences between the verdicts of npm audit signatures and plimsoll npm that are
 // meant, by npm's word and plimsoll's.
 var differences = map[string]string{
+	"stopped/holds":    "npm stops at the first answer that is about another package, or is not there; here each is judged",
+	"stopped/warning":  "the same",
 	"verified/warning": "npm says nothing of a package that has a signature and no provenance; here that is a warning",
 }
 
@@ -118,6 +152,7 @@ func audited(ts *testscript.TestScript, neg bool, args []string) {
 	type named struct{ Name, Version string }
 	var audit struct {
 		Invalid, Missing, Verified []named
+		Error                      *struct{ Code, Summary string }
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &audit))
 	var report struct {
@@ -141,7 +176,12 @@ func audited(ts *testscript.TestScript, neg bool, args []string) {
 	var lines []string
 	for _, p := range report.Packages {
 		npm := said[p.Package]
-		if npm == "" && p.Outcome != "denied" {
+		switch {
+		case audit.Error != nil && strings.Contains(audit.Error.Summary, p.Package):
+			npm = "invalid"
+		case audit.Error != nil:
+			npm = "stopped"
+		case npm == "" && p.Outcome != "denied":
 			npm = "verified" // it lists only what has attestations
 		}
 		_, meant := differences[npm+"/"+p.Outcome]

@@ -63,6 +63,7 @@ type signerFlags struct {
 	keys, passphraseFiles         []string
 	keyless                       bool
 	signingConfig, trustedRoot    string
+	sharedRoot                    bool // --trusted-root is the command's own, and this one too
 	timestamps, logs              []string
 	token, tokenCommand, audience string
 	patience                      time.Duration
@@ -70,11 +71,13 @@ type signerFlags struct {
 
 func (f *signerFlags) add(flags *pflag.FlagSet) {
 	f.addSigning(flags)
+	f.sharedRoot = false
 	flags.StringVar(&f.trustedRoot, "trusted-root", "", "verify the services' answers against this file (trusted_root.json) instead of the public-good root")
 }
 
 // addSigning adds all but the trust root, which a command may have already.
 func (f *signerFlags) addSigning(flags *pflag.FlagSet) {
+	f.sharedRoot = true
 	flags.StringArrayVar(&f.keys, "key", nil, "sign with the private key in this file, or with NAME://REFERENCE through the program sigstore-kms-NAME; several sign several bundles")
 	flags.StringArrayVar(&f.passphraseFiles, "passphrase-file", nil, passphraseUsage+"; for several keys one each, in their order")
 	flags.BoolVar(&f.keyless, "keyless", false, "sign as the identity that this job has, by a certificate for it; from Sigstore's public-good instance unless --signing-config or --trusted-root names others")
@@ -123,8 +126,12 @@ func (f *signerFlags) check(command string, flags *pflag.FlagSet) error {
 		return usagef("%s: --passphrase-file goes with --key", command)
 	case f.patience <= 0:
 		return usagef("%s: --service-timeout: expected more than 0, found %s", command, f.patience)
-	case !f.online() && (flags.Changed("trusted-root") || flags.Changed("service-timeout")):
+	case !f.online() && (flags.Changed("trusted-root") && !f.sharedRoot || flags.Changed("service-timeout")):
 		return usagef("%s: --trusted-root and --service-timeout go with --keyless, --signing-config, --timestamp or --log", command)
+	case f.sharedRoot:
+		var err error
+		f.trustedRoot, err = flags.GetString("trusted-root")
+		return err
 	}
 	return nil
 }

@@ -17,11 +17,9 @@ type npmVSA struct {
 	file, artifact, sbom       string
 	verifier, resource, policy string
 	signers                    signerFlags
-	flags                      *pflag.FlagSet
 }
 
 func (v *npmVSA) add(flags *pflag.FlagSet) {
-	v.flags = flags
 	flags.StringVar(&v.file, "vsa", "", "write a SLSA verification summary to this file: how many dependencies of --artifact have which level; signed with --key or --keyless, else the bare statement")
 	flags.StringVar(&v.artifact, "artifact", "", "what the summary is about, for --vsa")
 	flags.StringVar(&v.sbom, "sbom", "", "the artifact's CycloneDX SBOM, whose npm packages are counted, for --vsa")
@@ -36,13 +34,9 @@ func (v *npmVSA) of() verify.SummaryOf {
 }
 
 func (v *npmVSA) check(flags *pflag.FlagSet) error {
-	if v.file == "" {
-		for _, name := range []string{"artifact", "sbom", "verifier-id", "resource-uri", "policy-uri", "key", "keyless", "passphrase-file"} {
-			if flags.Changed(name) {
-				return usagef("npm: --%s goes with --vsa FILE", name)
-			}
-		}
-		return nil
+	err := v.signers.checkSummary("npm", v.file, flags, "artifact", "sbom", "verifier-id", "resource-uri", "policy-uri")
+	if err != nil || v.file == "" {
+		return err
 	}
 	if v.artifact == "" || v.sbom == "" || v.verifier == "" || v.resource == "" {
 		return usagef("npm: --vsa needs --artifact FILE, --sbom FILE, --verifier-id URI and --resource-uri URI")
@@ -50,13 +44,7 @@ func (v *npmVSA) check(flags *pflag.FlagSet) error {
 	if err := v.of().WellFormed(); err != nil {
 		return usagef("npm: --%w", err)
 	}
-	if v.signers.signers() > 1 {
-		return usagef("npm: --vsa is one bundle; name one --key, or --keyless")
-	}
-	if v.signers.signers() == 0 {
-		return nil
-	}
-	return v.signers.check("npm", v.flags)
+	return nil
 }
 
 // A dependencySummary is to be written; the zero one writes nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,6 +135,24 @@ func (f *signerFlags) check(command string, flags *pflag.FlagSet) error {
 		return err
 	}
 	return nil
+}
+
+// ofSigning are the flags of addSigning.
+var ofSigning = []string{"key", "keyless", "passphrase-file", "signing-config", "timestamp", "log", "identity-token", "identity-command", "identity-audience", "service-timeout"}
+
+// checkSummary checks who signs a summary in file: one signs it, or nobody; without a
+// file, the flags of signing and others have nothing to be about.
+func (f *signerFlags) checkSummary(command, file string, flags *pflag.FlagSet, others ...string) error {
+	given := slices.DeleteFunc(slices.Concat(others, ofSigning), func(name string) bool { return !flags.Changed(name) })
+	switch {
+	case file == "" && len(given) > 0:
+		return usagef("%s: --%s goes with --vsa FILE", command, given[0])
+	case f.signers() > 1:
+		return usagef("%s: --vsa is one bundle; name one --key, or --keyless", command)
+	case f.signers() == 0 && !slices.ContainsFunc(ofSigning, flags.Changed):
+		return nil
+	}
+	return f.check(command, flags)
 }
 
 // online says whether any service is asked.

@@ -34,13 +34,9 @@ func (f *vsaFlags) check(args []string) error {
 	if f.flags == nil { // policy test: no summary is written
 		return nil
 	}
-	if f.file == "" {
-		for _, name := range []string{"verifier-id", "resource-uri", "policy-uri", "key", "keyless", "passphrase-file"} {
-			if f.flags.Changed(name) {
-				return usagef("verify: --%s goes with --vsa FILE", name)
-			}
-		}
-		return nil
+	err := f.signers.checkSummary("verify", f.file, f.flags, "verifier-id", "resource-uri", "policy-uri")
+	if err != nil || f.file == "" {
+		return err
 	}
 	switch {
 	case f.verifier == "" || f.resource == "":
@@ -51,13 +47,7 @@ func (f *vsaFlags) check(args []string) error {
 	if err := f.of().WellFormed(); err != nil {
 		return usagef("verify: --%w", err)
 	}
-	if f.signers.signers() > 1 {
-		return usagef("verify: --vsa is one bundle; name one --key, or --keyless")
-	}
-	if f.signers.signers() == 0 {
-		return nil
-	}
-	return f.signers.check("verify", f.flags)
+	return nil
 }
 
 func (f *vsaFlags) of() verify.SummaryOf {

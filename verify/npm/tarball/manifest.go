@@ -46,27 +46,6 @@ func (m Manifest) InstallScripts(bindingGyp bool) []string {
 	return list
 }
 
-// gitScripts run in the clone of a git dependency, in this order. pacote
-// (lib/git.js, prepareDir) runs "npm install" there, which runs those of a project
-// of its own (npm, lib/commands/install.js), and prepare again when it packs
-// (lib/dir.js). prepack is run by npm up to 6 (its documentation still says so),
-// yarn and pnpm.
-var gitScripts = [...]string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare", "prepack"}
-
-// GitScripts names the scripts that run when the package is installed from git:
-// preinstall, install and postinstall, and those that prepare a clone. A binding.gyp
-// is compiled too, which InstallScripts says. npm also installs the clone's
-// dependencies for development and runs their scripts, which no manifest names.
-func (m Manifest) GitScripts() []string {
-	var list []string
-	for _, name := range gitScripts {
-		if m.Scripts[name] != "" {
-			list = append(list, name)
-		}
-	}
-	return list
-}
-
 // isBin says whether npm makes a file executable.
 func (m Manifest) isBin(name string) bool {
 	for _, at := range m.Bin {

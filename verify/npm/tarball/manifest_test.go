@@ -13,29 +13,28 @@ func TestInstallScripts(t *testing.T) {
 		json    string
 		gyp     bool
 		install string
-		git     string
 	}{
-		"none":              {`{}`, false, "", ""},
-		"all":               {`{"scripts":{"postinstall":"c","preinstall":"a","install":"b","prepare":"d","test":"e"}}`, true, "preinstall install postinstall", "preinstall install postinstall prepare"},
-		"empty":             {`{"scripts":{"postinstall":"","install":""}}`, false, "", ""},
-		"white space":       {`{"scripts":{"install":" "}}`, true, "install", "install"},
-		"not text":          {`{"scripts":{"install":1,"postinstall":["x"]}}`, false, "", ""},
-		"no object":         {`{"scripts":["install"]}`, false, "", ""},
-		"other case":        {`{"Scripts":{"install":"x"}}`, false, "", ""},
-		"escaped":           {`{"scr\u0069pts":{"\u0069nstall":"x"}}`, false, "install", "install"},
-		"mark":              {"\ufeff" + `{"scripts":{"install":"x"}}`, false, "install", "install"},
-		"binding":           {`{}`, true, "install (binding.gyp)", ""},
-		"binding, post":     {`{"scripts":{"postinstall":"x"}}`, true, "install (binding.gyp) postinstall", "postinstall"},
-		"binding, pre":      {`{"scripts":{"preinstall":"x"}}`, true, "preinstall", "preinstall"},
-		"gypfile false":     {`{"gypfile":false}`, true, "", ""},
-		"gypfile true":      {`{"gypfile":true}`, true, "install (binding.gyp)", ""},
-		"gypfile odd":       {`{"gypfile":"false"}`, true, "install (binding.gyp)", ""},
-		"gypfile only":      {`{"gypfile":true}`, false, "", ""},
-		"prepublish":        {`{"scripts":{"prepublish":"x","preprepare":"y","postprepare":"z","prepack":"p"}}`, false, "", "prepublish preprepare postprepare prepack"},
-		"twice elsewhere":   {`{"description":1,"description":2,"config":{"a":1,"a":2}}`, true, "install (binding.gyp)", ""},
-		"invalid UTF-8":     {"{\"author\":\"\xff\",\"scripts\":{\"install\":\"\xff\"}}", false, "install", "install"},
-		"a lone surrogate":  {`{"author":"\ud800","scripts":{"install":"x"}}`, false, "install", "install"},
-		"scripts in config": {`{"config":{"scripts":{"install":"x"}}}`, false, "", ""},
+		"none":              {`{}`, false, ""},
+		"all":               {`{"scripts":{"postinstall":"c","preinstall":"a","install":"b","prepare":"d","test":"e"}}`, true, "preinstall install postinstall"},
+		"empty":             {`{"scripts":{"postinstall":"","install":""}}`, false, ""},
+		"white space":       {`{"scripts":{"install":" "}}`, true, "install"},
+		"not text":          {`{"scripts":{"install":1,"postinstall":["x"]}}`, false, ""},
+		"no object":         {`{"scripts":["install"]}`, false, ""},
+		"other case":        {`{"Scripts":{"install":"x"}}`, false, ""},
+		"escaped":           {`{"scr\u0069pts":{"\u0069nstall":"x"}}`, false, "install"},
+		"mark":              {"\ufeff" + `{"scripts":{"install":"x"}}`, false, "install"},
+		"binding":           {`{}`, true, "install (binding.gyp)"},
+		"binding, post":     {`{"scripts":{"postinstall":"x"}}`, true, "install (binding.gyp) postinstall"},
+		"binding, pre":      {`{"scripts":{"preinstall":"x"}}`, true, "preinstall"},
+		"gypfile false":     {`{"gypfile":false}`, true, ""},
+		"gypfile true":      {`{"gypfile":true}`, true, "install (binding.gyp)"},
+		"gypfile odd":       {`{"gypfile":"false"}`, true, "install (binding.gyp)"},
+		"gypfile only":      {`{"gypfile":true}`, false, ""},
+		"prepublish":        {`{"scripts":{"prepublish":"x","preprepare":"y","postprepare":"z","prepack":"p"}}`, false, ""},
+		"twice elsewhere":   {`{"description":1,"description":2,"config":{"a":1,"a":2}}`, true, "install (binding.gyp)"},
+		"invalid UTF-8":     {"{\"author\":\"\xff\",\"scripts\":{\"install\":\"\xff\"}}", false, "install"},
+		"a lone surrogate":  {`{"author":"\ud800","scripts":{"install":"x"}}`, false, "install"},
+		"scripts in config": {`{"config":{"scripts":{"install":"x"}}}`, false, ""},
 	} {
 		m, _, err := parseManifest([]byte(test.json))
 		if err != nil {
@@ -44,9 +43,6 @@ func TestInstallScripts(t *testing.T) {
 		}
 		if got := strings.Join(m.InstallScripts(test.gyp), " "); got != test.install {
 			t.Errorf("%s: install scripts %q; expected %q", name, got, test.install)
-		}
-		if got := strings.Join(m.GitScripts(), " "); got != test.git {
-			t.Errorf("%s: git scripts %q; expected %q", name, got, test.git)
 		}
 	}
 }

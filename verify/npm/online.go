@@ -33,7 +33,7 @@ type Online struct {
 	// Save keeps the answers about a package under the name of their file; nil: they are
 	// not kept.
 	Save func(file string, data []byte) error
-	// WithTarballs says that NoteTarball is called, once for each package.
+	// WithTarballs says that NoteTarball is called for each package.
 	WithTarballs bool
 
 	mu         sync.Mutex
@@ -154,12 +154,15 @@ func (o *Online) remember(pkg Package, data []byte) {
 // or why it could not be had: without it, nobody could tell a tarball that was deleted
 // from one that never was at hand.
 func (o *Online) NoteTarball(pkg Package, kept bool, failure string) error {
+	if !kept && failure == "" {
+		return nil // it may still be kept for another place, which demands other bytes
+	}
 	pkg.Integrity = ""
 	o.mu.Lock()
 	file, there := o.saved[pkg]
 	delete(o.saved, pkg)
 	o.mu.Unlock()
-	if !there || (!kept && failure == "") {
+	if !there {
 		return nil
 	}
 	file.Answers.Tarball = &answer{Status: 200}

@@ -181,12 +181,33 @@ func (t *texts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// runsAtInstall are the scripts that run at install; the others are not kept: they are
+// most of what a registry says of a version, and there are thousands of versions.
+type runsAtInstall map[string]string
+
+func (s *runsAtInstall) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	var all texts
+	if err := all.UnmarshalJSONFrom(dec); err != nil {
+		return err
+	}
+	*s = nil
+	for _, name := range installScripts {
+		if all[name] != "" {
+			if *s == nil {
+				*s = runsAtInstall{}
+			}
+			(*s)[name] = all[name]
+		}
+	}
+	return nil
+}
+
 // rawVersion is a version's metadata as a registry sends it.
 type rawVersion struct {
 	Name             flexible       `json:"name"`
 	Version          flexible       `json:"version"`
 	Dist             rawDist        `json:"dist"`
-	Scripts          texts          `json:"scripts"`
+	Scripts          runsAtInstall  `json:"scripts"`
 	HasInstallScript jsontext.Value `json:"hasInstallScript"`
 	GypFile          jsontext.Value `json:"gypfile"`
 	User             rawUser        `json:"_npmUser"`
@@ -245,14 +266,7 @@ func (v *rawVersion) metadata() (*Metadata, error) {
 		Dist: Dist{Tarball: string(v.Dist.Tarball), Integrity: string(v.Dist.Integrity), Signatures: v.Dist.Signatures, Attestations: v.Dist.Attestations.Clone()},
 		User: User(v.User), Maintainers: v.Maintainers,
 		HasInstallScript: v.HasInstallScript.Kind() == 't', GypFile: v.GypFile.Kind() == 't',
-	}
-	for _, name := range installScripts {
-		if script := v.Scripts[name]; script != "" {
-			if m.Scripts == nil {
-				m.Scripts = map[string]string{}
-			}
-			m.Scripts[name] = script
-		}
+		Scripts: v.Scripts,
 	}
 	return m, m.check()
 }

@@ -95,16 +95,18 @@ func TestEarlier(t *testing.T) {
 		packages string
 		lost     bool
 	}{
-		"the one before":                       {version("1.0.0", "2026-01-01T00:00:00Z", provenance), true},
-		"a prerelease":                         {version("1.1.0-rc.1", "2026-01-01T00:00:00Z", provenance), true},
-		"another major":                        {version("0.9.0", "2026-01-01T00:00:00Z", provenance), true},
-		"behind one without":                   {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", ""), true},
-		"behind four without":                  {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", "") + version("1.0.2", "2026-01-03T00:00:00Z", "") + version("1.0.3", "2026-01-04T00:00:00Z", "") + version("1.0.4", "2026-01-05T00:00:00Z", ""), true},
-		"behind three that are only announced": {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", `, "announce": true`) + version("1.0.2", "2026-01-03T00:00:00Z", `, "announce": true`), true},
-		"deprecated":                           {version("1.0.0", "2026-01-01T00:00:00Z", provenance+`, "metadata": {"deprecated": "do not use"}`), true},
-		"a higher one, published before":       {version("2.0.0", "2026-01-01T00:00:00Z", provenance), true},
-		"a later one":                          {version("1.2.0", "2026-04-01T00:00:00Z", provenance), false},
-		"none":                                 {version("1.0.0", "2026-01-01T00:00:00Z", ""), false},
+		"the one before":                              {version("1.0.0", "2026-01-01T00:00:00Z", provenance), true},
+		"a prerelease":                                {version("1.1.0-rc.1", "2026-01-01T00:00:00Z", provenance), true},
+		"another major":                               {version("0.9.0", "2026-01-01T00:00:00Z", provenance), true},
+		"behind one without":                          {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", ""), true},
+		"behind four without":                         {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", "") + version("1.0.2", "2026-01-03T00:00:00Z", "") + version("1.0.3", "2026-01-04T00:00:00Z", "") + version("1.0.4", "2026-01-05T00:00:00Z", ""), true},
+		"behind three that are only announced":        {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", `, "announce": true`) + version("1.0.2", "2026-01-03T00:00:00Z", `, "announce": true`), true},
+		"deprecated":                                  {version("1.0.0", "2026-01-01T00:00:00Z", provenance+`, "metadata": {"deprecated": "do not use"}`), true},
+		"a higher one, published before":              {version("2.0.0", "2026-01-01T00:00:00Z", provenance), true},
+		"a higher one of the line, and one since":     {version("1.2.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.9", "2026-01-02T00:00:00Z", ""), true},
+		"a higher one of another line, and one since": {version("2.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.9", "2026-01-02T00:00:00Z", ""), false},
+		"a later one":                                 {version("1.2.0", "2026-04-01T00:00:00Z", provenance), false},
+		"none":                                        {version("1.0.0", "2026-01-01T00:00:00Z", ""), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, c.packages+next("1.1.0", lost))

@@ -32,7 +32,7 @@ type Metadata struct {
 	// zero: with this version.
 	Since time.Time `json:"since,omitzero"`
 	// Earlier are versions that were published before: the newest of them, and those
-	// below this one for which the registry announces attestations.
+	// below this one, or of its line, for which the registry announces attestations.
 	Earlier []Earlier `json:"earlier,omitempty"`
 }
 
@@ -364,8 +364,7 @@ func (p *packument) of(version string) (*Metadata, error) {
 	}
 	var announced []string
 	for v, other := range p.versions {
-		older := p.times[version].IsZero() || p.times[v].IsZero() || p.times[v].Before(p.times[version])
-		if older && other.Dist.Attestations.Kind() == '{' && semver.Compare("v"+v, "v"+version) < 0 {
+		if other.Dist.Attestations.Kind() == '{' && p.published(v, version) {
 			announced = append(announced, v)
 		}
 	}
@@ -379,6 +378,18 @@ func (p *packument) of(version string) (*Metadata, error) {
 		m.Earlier = append(m.Earlier, p.earlier(v, false))
 	}
 	return m, nil
+}
+
+// published tells whether a version was published before another one, of which it tells
+// what the package was like: a lower one, or one of the same line by its time. Where the
+// time of one is not known, a lower one counts as earlier.
+func (p *packument) published(v, before string) bool {
+	this, other := p.times[v], p.times[before]
+	known := !this.IsZero() && !other.IsZero()
+	if known && !this.Before(other) {
+		return false
+	}
+	return semver.Compare("v"+v, "v"+before) < 0 || (known && semver.Major("v"+v) == semver.Major("v"+before))
 }
 
 // runWindow is how long the releases of one publisher count as one: who takes a package

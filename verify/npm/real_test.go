@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -89,40 +88,4 @@ func accountedFor(t *testing.T, path string) int {
 	}
 	t.Logf("%s: %d places, %d packages", filepath.Base(filepath.Dir(path)), len(project.Packages)-1, len(report.Packages))
 	return len(project.Packages) - 1
-}
-
-// BenchmarkProject checks a project whose packages all have both attestations. The
-// metric x-floor is CPU time per package over that of one P-384 and seven P-256
-// verifications.
-func BenchmarkProject(b *testing.B) {
-	pkg, answer := vectorNamed(b, goodNew)
-	const packages = 400
-	// One package at many places with a difference that makes each a package of its
-	// own: where it is resolved.
-	project := &lockfile.Project{Packages: []lockfile.Package{{}}}
-	for i := range packages {
-		project.Packages = append(project.Packages, lockfile.Package{Place: "node_modules/x" + string(rune('a'+i%26)), Name: pkg.Name, Version: pkg.Version,
-			Integrity: pkg.Integrity, Source: lockfile.SourceRegistry, Resolved: "https://registry.example/" + string(rune(i+0x4e00))})
-	}
-	files := fstest.MapFS{npm.FileName(pkg): {Data: []byte(`{"schema":"` + npm.AnswersSchema + `","answers":{"attestations":{"status":200,"body":` + string(answer) + `}}}`)}}
-	inspector := &npm.Inspector{Checker: checker(b), Evidence: npm.Answers{Files: files}, Now: sceneNow, MinAge: time.Hour}
-	floor := newFloor(b)
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the time is that of one core
-	b.ReportAllocs()
-	var whole, least time.Duration
-	for b.Loop() {
-		start := time.Now()
-		report, err := inspector.Project(context.Background(), project)
-		if err != nil || len(report.Packages) != packages || report.Packages[0].Outcome != npm.Held {
-			b.Fatal(err)
-		}
-		middle := time.Now()
-		for range packages {
-			floor.verify(b)
-		}
-		whole += middle.Sub(start)
-		least += time.Since(middle)
-	}
-	b.ReportMetric(float64(whole)/float64(least), "x-floor")
-	b.ReportMetric(float64(whole.Microseconds())/float64(b.N*packages), "cpu-µs/package")
 }

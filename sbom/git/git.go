@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,9 +33,6 @@ type Checkout struct {
 	Untracked []string
 }
 
-// ErrNone reports a folder that lies in no repository.
-var ErrNone = errors.New("no git repository tells it")
-
 // Why a repository does not tell its commit.
 var (
 	errNoCommand = errors.New("there is no git command in PATH")
@@ -46,8 +42,8 @@ var (
 
 // Head returns the commit that is checked out in a folder.
 func Head(ctx context.Context, dir string) (Commit, error) {
-	if !inRepository(dir) {
-		return Commit{}, ErrNone
+	if err := inRepository(dir); err != nil {
+		return Commit{}, err
 	}
 	if _, err := exec.LookPath("git"); err != nil {
 		return Commit{}, errNoCommand
@@ -68,24 +64,6 @@ func Head(ctx context.Context, dir string) (Commit, error) {
 		return Commit{}, errors.New("git does not tell the commit")
 	}
 	return Commit{ID: lines[0], Time: time.Unix(seconds, 0).UTC()}, nil
-}
-
-// inRepository spares a process where there is no repository.
-func inRepository(dir string) bool {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return false
-	}
-	for {
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			return true
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return false
-		}
-		dir = up
-	}
 }
 
 // Read returns all that a version needs.
@@ -173,14 +151,16 @@ func run(ctx context.Context, dir string, args ...string) ([]string, error) {
 
 // output runs a git command that reads, and returns what it prints.
 func output(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}, args...)...)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.bareRepository=explicit"}, args...)...)
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	// In a hook these name the repository of the hook.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX"}, name)
 	})
-	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	// What is not in a partial clone is not fetched, by no helper either; and a commit is
+	// what its id says, not what refs/replace puts in its place.
+	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C")
 	var text, said limited
 	cmd.Stdout, cmd.Stderr = &text, &said
 	if err := cmd.Run(); err != nil {

@@ -16,11 +16,17 @@ func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 		return nil, fmt.Errorf("expected a branch, tag or commit, found %.200q", ref)
 	case path == "" || strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\x00\n"):
 		return nil, fmt.Errorf("expected a path from the repository's top, found %.200q", path)
-	case !inRepository(dir):
-		return nil, ErrNone
+	}
+	if err := inRepository(dir); err != nil {
+		return nil, err
 	}
 	if _, err := exec.LookPath("git"); err != nil {
 		return nil, errNoCommand
+	}
+	// A change of the repository around can make a submodule of the folder, and its
+	// branches are then those of another repository, which the change names.
+	if around, err := run(ctx, dir, "rev-parse", "--show-superproject-working-tree"); err != nil || len(around) > 0 {
+		return nil, errors.New("the folder is a submodule of another repository, which says what is in it; read the file in a checkout of its own")
 	}
 	commit, err := run(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
 	if err != nil || len(commit) != 1 {

@@ -1,0 +1,44 @@
+package git
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// ErrNone reports a folder that lies in no repository.
+var ErrNone = errors.New("no git repository tells it")
+
+// errEmbedded reports a folder of the checkout that git would take for a repository: with
+// HEAD, config, objects and refs committed, a change could bring its own history and
+// settings, which run programs.
+var errEmbedded = errors.New("a folder of the checkout is made like a git repository of its own (it has HEAD and refs), and git would believe that one")
+
+// inRepository finds out, without a process, whether a folder lies in a repository that a
+// checkout made: one with .git, below which no folder on the way passes for a repository.
+func inRepository(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ErrNone
+	}
+	embedded := false
+	for {
+		if has(dir, ".git") {
+			if embedded {
+				return errEmbedded
+			}
+			return nil
+		}
+		embedded = embedded || has(dir, "HEAD") && (has(dir, "refs") || has(dir, "commondir"))
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ErrNone
+		}
+		dir = up
+	}
+}
+
+func has(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return err == nil
+}

@@ -115,7 +115,7 @@ func TestNothingIsFetched(t *testing.T) {
 		t.Fatal(err)
 	}
 	blob = strings.TrimSpace(blob)
-	for key, value := range map[string]string{"core.repositoryformatversion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true", "protocol.ext.allow": "always", "remote.origin.url": `ext::sh -c "touch% ` + ran + `"`} {
+	for key, value := range map[string]string{"core.repositoryformatversion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true", "protocol.ext.allow": "always", "remote.origin.url": "ext::sh -c touch% " + ran} {
 		command(t, dir, "config", key, value)
 	}
 	object := filepath.Join(dir, ".git", "objects", blob[:2], blob[2:])

@@ -68,6 +68,8 @@ type Report struct {
 	Packages []Result            `json:"packages"` // by name and version
 	Denials  []Finding           `json:"denials"`  // about the project as a whole
 	Waivers  []verify.WaiverInfo `json:"waivers"`
+	// NotCompared are folders in node_modules in which tools keep files of their own.
+	NotCompared []string `json:"notCompared,omitempty"`
 }
 
 // Project checks each package of a lockfile. Every place in the lockfile but the
@@ -100,11 +102,11 @@ func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Re
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
-	denials, err := i.denials(jobs)
-	if err != nil {
+	report := &Report{Packages: make([]Result, len(jobs))}
+	var err error
+	if report.Denials, report.NotCompared, err = i.denials(jobs); err != nil {
 		return nil, err
 	}
-	report := &Report{Packages: make([]Result, len(jobs)), Denials: denials}
 	for n, j := range jobs {
 		report.Packages[n] = j.result
 		waivers.Use(plain(j.result.Findings))
@@ -129,9 +131,10 @@ func plain(findings []Finding) []verify.Finding {
 	return list
 }
 
-// denials are about the project as a whole.
-func (i *Inspector) denials(jobs []*job) ([]Finding, error) {
-	denials := []Finding{}
+// denials are about the project as a whole. It returns also what in node_modules was not
+// compared.
+func (i *Inspector) denials(jobs []*job) (denials []Finding, notCompared []string, err error) {
+	denials = []Finding{}
 	add := func(code verify.Code, expected, found string) {
 		denials = append(denials, Finding{Finding: verify.Finding{Code: code, Expected: expected, Found: found, Remedy: code.Remedy()}})
 	}
@@ -143,9 +146,9 @@ func (i *Inspector) denials(jobs []*job) ([]Finding, error) {
 	}
 	strays := slices.Clone(i.Extraneous)
 	if i.Installed != nil {
-		more, err := i.strays(jobs)
-		if err != nil {
-			return nil, err
+		var more []string
+		if more, notCompared, err = i.strays(jobs); err != nil {
+			return nil, nil, err
 		}
 		strays = append(strays, more...)
 	}
@@ -159,7 +162,7 @@ func (i *Inspector) denials(jobs []*job) ([]Finding, error) {
 	if i.NeedExpectations && i.Expectations == nil {
 		add(verify.CodeNoExpectations, "a file of expectations", "none")
 	}
-	return denials, nil
+	return denials, notCompared, nil
 }
 
 // run fills in the result. An error is no decision about the whole run.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -96,16 +97,21 @@ type stray struct {
 	known  map[string]bool
 	opaque map[string]bool // known, and what is in it is not: it comes from no registry
 	found  []string
+	caches []string // of tools, which are not compared
 }
 
-// strays lists what lies in node_modules and nothing puts there.
-func (i *Inspector) strays(jobs []*job) ([]string, error) {
+// strays lists what lies in node_modules and nothing puts there, and what was not
+// compared.
+func (i *Inspector) strays(jobs []*job) (found, notCompared []string, err error) {
 	s := &stray{files: i.Installed, known: map[string]bool{}, opaque: map[string]bool{}}
-	folders := []string{"."}
+	folders := map[string]bool{".": true}
 	for _, j := range jobs {
 		for _, place := range j.result.Places {
 			if inside := strings.HasPrefix(place, nodeModules) || strings.Contains(place, "/"+nodeModules); !inside {
-				folders = append(folders, place)
+				// What lies beside a workspace, or above it, is found from there.
+				for dir := place; dir != "." && dir != "/"; dir = path.Dir(dir) {
+					folders[dir] = true
+				}
 			}
 			if !j.bundled { // one lies there if its parent's tarball has it
 				s.known[place] = true
@@ -128,15 +134,16 @@ func (i *Inspector) strays(jobs []*job) ([]string, error) {
 		}
 	}
 	if err := s.store(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, folder := range folders {
-		if err := s.walk(path.Join(folder, strings.TrimSuffix(nodeModules, "/"))); err != nil {
-			return nil, err
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		if err := s.walk(path.Join(folder, strings.TrimSuffix(nodeModules, "/")), true); err != nil {
+			return nil, nil, err
 		}
 	}
 	slices.Sort(s.found)
-	return slices.Compact(s.found), nil
+	slices.Sort(s.caches)
+	return slices.Compact(s.found), slices.Compact(s.caches), nil
 }
 
 // inOpaque tells whether a place is in a package of which there is no tarball to compare
@@ -150,12 +157,19 @@ func (s *stray) inOpaque(place string) bool {
 	return false
 }
 
-// walk looks at one node_modules and at those of the packages in it.
-func (s *stray) walk(folder string) error {
-	entries, err := fs.ReadDir(s.files, folder)
-	if errors.Is(err, fs.ErrNotExist) {
+// walk looks at one node_modules and at those of the packages in it. Top says that it is
+// the project's or a workspace's, in which tools keep what is theirs.
+func (s *stray) walk(folder string, top bool) error {
+	switch info, err := fs.Lstat(s.files, folder); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", folder, err)
+	case !info.IsDir(): // a link: what is in it looks for others beside where it leads to
+		s.found = append(s.found, folder)
 		return nil
 	}
+	entries, err := fs.ReadDir(s.files, folder)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", folder, err)
 	}
@@ -163,9 +177,10 @@ func (s *stray) walk(folder string) error {
 	for _, e := range entries {
 		at := folder + "/" + e.Name()
 		switch {
-		case e.Name() == ".bin":
+		case e.Name() == ".bin" && e.IsDir():
 			commands = true // when it is known what lies beside it
-		case strings.HasPrefix(e.Name(), "."): // the package managers' own
+		case strings.HasPrefix(e.Name(), "."):
+			s.dot(at, e, top)
 		case strings.HasPrefix(e.Name(), "@") && e.IsDir():
 			var scope []fs.DirEntry
 			if scope, err = fs.ReadDir(s.files, at); err != nil {
@@ -187,6 +202,19 @@ func (s *stray) walk(folder string) error {
 	return nil
 }
 
+// dot judges what begins with a dot, which node finds by its name as it finds a package.
+// The package managers' notes are no code; what tools keep for themselves is not compared.
+func (s *stray) dot(place string, e fs.DirEntry, top bool) {
+	switch name := e.Name(); {
+	case top && e.Type().IsRegular() && slices.Contains([]string{".package-lock.json", ".yarn-integrity", ".yarn-state.yml", ".modules.yaml"}, name):
+	case place+"/" == bunStore && e.IsDir(): // it is walked by itself
+	case top && e.IsDir() && slices.Contains([]string{".cache", ".vite", ".vite-temp"}, name):
+		s.caches = append(s.caches, place)
+	default:
+		s.found = append(s.found, place)
+	}
+}
+
 func (s *stray) one(place string, e fs.DirEntry) error {
 	switch {
 	case !s.known[place] && e.Type()&fs.ModeSymlink != 0 && s.linked(place):
@@ -194,16 +222,20 @@ func (s *stray) one(place string, e fs.DirEntry) error {
 	case !s.known[place]:
 		s.found = append(s.found, place)
 	case e.IsDir() && !(s.opaque[place] && strings.HasPrefix(place, bunStore)): // there a package's own lie beside it
-		return s.walk(place + "/" + strings.TrimSuffix(nodeModules, "/"))
+		return s.walk(place+"/"+strings.TrimSuffix(nodeModules, "/"), false)
 	}
 	return nil
 }
+
+// plainLink tells whether a link leads where its text says, as package managers write it:
+// what goes up again behind a name goes up from where that name leads to.
+func plainLink(to string) bool { return !path.IsAbs(to) && path.Clean(to) == to }
 
 // linked tells whether a link leads to a package that was compared, or to a folder of
 // the project, in which bun puts it for another one.
 func (s *stray) linked(place string) bool {
 	to, err := fs.ReadLink(s.files, place)
-	if err != nil || path.IsAbs(to) {
+	if err != nil || !plainLink(to) {
 		return false
 	}
 	at := path.Join(path.Dir(place), to)
@@ -228,17 +260,18 @@ func (s *stray) commands(folder string) {
 			continue
 		}
 		to, err := fs.ReadLink(s.files, at)
-		if err != nil || path.IsAbs(to) || !s.inPackage(folder, path.Join(bin, to)) {
+		if err != nil || !plainLink(to) || !s.inPackage(folder, path.Join(bin, to)) {
 			s.found = append(s.found, at)
 		}
 	}
 }
 
-// inPackage tells whether a path lies in a package that is known of a node_modules.
+// inPackage tells whether a path lies in a package that is known of a node_modules, among
+// its own files: what lies in a node_modules below it is not what was compared with it.
 func (s *stray) inPackage(folder, name string) bool {
 	for dir := path.Dir(name); strings.HasPrefix(dir, folder+"/") || strings.HasPrefix(dir, bunStore); dir = path.Dir(dir) {
 		if s.known[dir] {
-			return true
+			return !strings.Contains(name[len(dir):], "/"+nodeModules)
 		}
 	}
 	return false

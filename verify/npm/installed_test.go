@@ -64,6 +64,72 @@ b
 	}
 }
 
+// TestStrays: what node or a script would find in node_modules and no tarball holds.
+func TestStrays(t *testing.T) {
+	s := newScene(t, built)
+	lock := packagesOf(t, s.lock("foo@1.0.0"), func(packages map[string]any) {
+		packages["packages/ws"] = map[string]any{"name": "ws", "version": "1.0.0"}
+		packages["node_modules/ws"] = map[string]any{"resolved": "packages/ws", "link": true}
+	})
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text), Mode: 0o644} }
+	link := func(to string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(to), Mode: 0o777 | fs.ModeSymlink}
+	}
+	installed := func() fstest.MapFS {
+		return fstest.MapFS{
+			"node_modules/foo/package.json":   file("{\"name\": \"foo\", \"version\": \"1.0.0\", \"repository\": \"github:acme/foo\"}\n"),
+			"node_modules/.bin/foo":           link("../foo/package.json"),
+			"node_modules/.package-lock.json": file("{}"),
+			"node_modules/.cache/x/y.js":      file("of a tool"),
+			"node_modules/ws":                 link("../packages/ws"),
+			"packages/ws/package.json":        file("{}"),
+		}
+	}
+	s.inspector.Installed = installed()
+	report := s.check(lock)
+	s.holds(report, "foo@1.0.0")
+	if len(report.Denials) > 0 || !slices.Equal(report.NotCompared, []string{"node_modules/.cache"}) {
+		t.Errorf("found %s, %v", toJSON(t, report.Denials), report.NotCompared)
+	}
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		found string
+	}{
+		"a folder with a dot":                          {fstest.MapFS{"node_modules/.evil/index.js": file("evil")}, "node_modules/.evil"},
+		"a file with a dot":                            {fstest.MapFS{"node_modules/.evil.js": file("evil")}, "node_modules/.evil.js"},
+		"a link with a dot":                            {fstest.MapFS{"node_modules/.cache": link("../packages")}, "node_modules/.cache"},
+		"a folder with a dot below a package":          {fstest.MapFS{"node_modules/foo/node_modules/.cache/index.js": file("evil")}, "node_modules/foo/node_modules/.cache"},
+		"a note that is a folder":                      {fstest.MapFS{"node_modules/.yarn-integrity/index.js": file("evil")}, "node_modules/.yarn-integrity"},
+		"a store that is a link":                       {fstest.MapFS{"node_modules/.bun": link("../packages")}, "node_modules/.bun"},
+		"a command of a folder with a dot":             {fstest.MapFS{"node_modules/.bin/tsc": link("../foo/node_modules/.evil/r"), "node_modules/foo/node_modules/.evil/r": file("evil")}, "node_modules/.bin/tsc"},
+		"a command of a cache":                         {fstest.MapFS{"node_modules/.bin/tsc": link("../.cache/x/y.js")}, "node_modules/.bin/tsc"},
+		"a command behind a link":                      {fstest.MapFS{"node_modules/.bin/tsc": link("../ws/../foo/package.json"), "packages/foo/package.json": file("evil")}, "node_modules/.bin/tsc"},
+		"commands that are a link":                     {fstest.MapFS{"node_modules/.bin": link("../tools/bin"), "tools/bin/tsc": link("../foo/cli.js"), "tools/foo/cli.js": file("evil")}, "node_modules/.bin"},
+		"packages between the project and a workspace": {fstest.MapFS{"packages/node_modules/foo/index.js": file("evil")}, "packages/node_modules/foo"},
+		"packages of a workspace that are a link":      {fstest.MapFS{"packages/ws/node_modules": link("../../node_modules")}, "packages/ws/node_modules"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := installed()
+			for at, f := range c.files {
+				for known := range files {
+					if strings.HasPrefix(known, at+"/") {
+						delete(files, known)
+					}
+				}
+				files[at] = f
+			}
+			s.inspector.Installed = files
+			var found []string
+			for _, d := range s.check(lock).Denials {
+				found = append(found, d.Found)
+			}
+			if !slices.Contains(found, c.found) {
+				t.Errorf("found %v", found)
+			}
+		})
+	}
+}
+
 // TestStore: bun keeps packages in a folder and puts links to them in their places.
 func TestStore(t *testing.T) {
 	s := newScene(t, built)

@@ -22,7 +22,7 @@ var peersDigest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 // inStore returns what a link leads to, if that is in bun's store.
 func inStore(files fs.FS, place string) string {
 	to, err := fs.ReadLink(files, place)
-	if err != nil || path.IsAbs(to) {
+	if err != nil || !plainLink(to) {
 		return ""
 	}
 	if at := path.Join(path.Dir(place), to); strings.HasPrefix(at, bunStore) {
@@ -82,7 +82,7 @@ func (s *stray) store() error {
 		if e.Name() != strings.TrimSuffix(nodeModules, "/") {
 			folder += "/" + strings.TrimSuffix(nodeModules, "/")
 		}
-		if err := s.walk(folder); err != nil {
+		if err := s.walk(folder, false); err != nil {
 			return err
 		}
 	}

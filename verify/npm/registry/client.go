@@ -81,6 +81,7 @@ type Client struct {
 	agent    string
 	until    time.Time
 	slots    chan struct{}
+	patience patience
 }
 
 // NewClient returns a client. Nothing is asked yet.
@@ -253,6 +254,9 @@ func next(u *url.URL, location string, guarded bool) (*url.URL, error) {
 }
 
 func (c *Client) ask(ctx context.Context, client *http.Client, u *url.URL, withCredentials bool) (*http.Response, error) {
+	if err := c.patience.lost(origin(u)); err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, errors.New("expected an address")
@@ -269,6 +273,9 @@ func (c *Client) ask(ctx context.Context, client *http.Client, u *url.URL, withC
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		err = failed.Err
+	}
+	if ctx.Err() == nil { // else the time was over
+		c.patience.note(origin(u), err)
 	}
 	return response, err
 }

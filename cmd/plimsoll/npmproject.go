@@ -147,7 +147,7 @@ func (f *npmFlags) project(ctx context.Context, io stdio, path string) error {
 	if err != nil {
 		return err
 	}
-	if inspector.Evidence, err = f.registry.open(ctx, io, target.dir, target.project); err != nil {
+	if inspector.Evidence, err = f.registry.open(ctx, io, target); err != nil {
 		return err
 	}
 	if inspector.Tarballs, err = f.tarballs.open(&f.registry); err != nil {

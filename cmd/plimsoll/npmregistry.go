@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -54,8 +53,8 @@ func (r *npmRegistry) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// open returns the evidence for a project in a folder ("" for none).
-func (r *npmRegistry) open(ctx context.Context, io stdio, dir string, project *lockfile.Project) (npm.Evidence, error) {
+// open returns the evidence for what is checked.
+func (r *npmRegistry) open(ctx context.Context, io stdio, target *npmTarget) (npm.Evidence, error) {
 	if r.offline != "" {
 		if info, err := os.Stat(r.offline); err != nil {
 			return nil, failed(fmt.Errorf("reading kept answers: %w", err)).withHint("--offline names the folder that holds them")
@@ -64,7 +63,7 @@ func (r *npmRegistry) open(ctx context.Context, io stdio, dir string, project *l
 		}
 		return npm.Answers{Files: os.DirFS(r.offline)}, nil
 	}
-	if err := r.connect(ctx, io, dir, project); err != nil {
+	if err := r.connect(ctx, io, target); err != nil {
 		return nil, err
 	}
 	online := &npm.Online{Client: r.client}
@@ -103,28 +102,27 @@ func saveFile(path string, data []byte) error {
 }
 
 // connect finds out which registry is meant.
-func (r *npmRegistry) connect(ctx context.Context, io stdio, dir string, project *lockfile.Project) error {
-	in := registry.Inputs{Flag: r.address, Environ: os.Environ(), FromProject: r.fromProject}
+func (r *npmRegistry) connect(ctx context.Context, io stdio, target *npmTarget) error {
+	in := registry.Inputs{Flag: r.address, Environ: os.Environ()}
 	var err error
-	if in.UserConfig, in.GlobalConfig, err = userConfigs(); err != nil {
+	if in.UserConfig, in.GlobalConfig, err = userConfigs(target); err != nil {
 		return err
-	}
-	if r.fromProject {
-		if in.ProjectConfig, err = optional(filepath.Join(dir, ".npmrc")); err != nil {
-			return err
-		}
-		in.ProjectRegistries = registriesOf(project)
 	}
 	config, err := registry.Read(in)
 	if err != nil {
 		return usagef("npm: %w", err)
 	}
-	if config.Registry == "" {
-		if in.NPMRegistry = askNPM(ctx); in.NPMRegistry != "" {
-			if config, err = registry.Read(in); err != nil {
-				return usagef("npm: %w", err)
-			}
+	if config.Registry == "" { // the project is asked last
+		in.NPMRegistry = askNPM(ctx)
+	}
+	if in.FromProject = r.fromProject; r.fromProject {
+		if in.ProjectConfig, err = optional(filepath.Join(target.dir, ".npmrc")); err != nil {
+			return err
 		}
+		in.ProjectRegistries = registriesOf(target.project)
+	}
+	if config, err = registry.Read(in); err != nil {
+		return usagef("npm: %w", err)
 	}
 	if config.Registry == "" && r.evidence == "" {
 		return usagef("npm: no registry is known").withHint("name it with --registry URL; or take the one of the project's .npmrc or lockfile with --registry-from-project; or decide from kept answers with --offline DIR")
@@ -134,7 +132,11 @@ func (r *npmRegistry) connect(ctx context.Context, io stdio, dir string, project
 	}
 	options := registry.Options{Deadline: r.deadline, UserAgent: "plimsoll/" + version(), Evidence: r.evidence}
 	if config.CAFile != "" {
-		if options.CAs, err = readBounded(config.CAFile, 16<<20); err != nil {
+		file, err := operatorsFile("cafile", config.CAFile)
+		if err != nil {
+			return err
+		}
+		if options.CAs, err = readBounded(file, 16<<20); err != nil {
 			return usagef("npm: cafile of npm's configuration: %w", err)
 		}
 	}
@@ -143,82 +145,6 @@ func (r *npmRegistry) connect(ctx context.Context, io stdio, dir string, project
 		return usagef("npm: %w", err)
 	}
 	return nil
-}
-
-// userConfigs reads the user's and the global .npmrc, where npm looks for them.
-func userConfigs() (user, global []byte, err error) {
-	file := npmSetting("userconfig")
-	if file == "" {
-		if home, err := os.UserHomeDir(); err == nil {
-			file = filepath.Join(home, ".npmrc")
-		}
-	}
-	if user, err = optional(file); err != nil {
-		return nil, nil, err
-	}
-	file = npmSetting("globalconfig")
-	if prefix := npmSetting("prefix"); file == "" && prefix != "" {
-		file = filepath.Join(prefix, "etc", "npmrc")
-	}
-	if file == "" {
-		if command, err := exec.LookPath("npm"); err == nil {
-			file = filepath.Join(filepath.Dir(filepath.Dir(command)), "etc", "npmrc")
-		}
-	}
-	global, err = optional(file)
-	return user, global, err
-}
-
-// npmSetting returns a setting of npm in the environment, if that is the user's.
-func npmSetting(name string) string {
-	if registry.InScript(os.Getenv("npm_execpath"), os.Getenv("npm_lifecycle_event")) {
-		return ""
-	}
-	for _, entry := range os.Environ() {
-		key, value, _ := strings.Cut(entry, "=")
-		if strings.EqualFold(key, "npm_config_"+name) {
-			return value
-		}
-	}
-	return ""
-}
-
-// optional reads a file that need not be there.
-func optional(file string) ([]byte, error) {
-	if file == "" {
-		return nil, nil
-	}
-	data, err := readBounded(file, 1<<20)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, usagef("npm: reading npm's configuration: %w", err)
-	}
-	return data, nil
-}
-
-// askNPM asks npm for the registry in an empty folder, where no project can answer.
-func askNPM(ctx context.Context) string {
-	npmCommand, err := exec.LookPath("npm")
-	if err != nil {
-		return ""
-	}
-	dir, err := os.MkdirTemp("", "plimsoll-npm-")
-	if err != nil {
-		return ""
-	}
-	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	command := exec.CommandContext(ctx, npmCommand, "config", "get", "registry")
-	command.Dir = dir
-	out, err := command.Output()
-	answer := strings.TrimSpace(string(out))
-	if err != nil || !strings.HasPrefix(answer, "http") || strings.ContainsAny(answer, " \n") {
-		return ""
-	}
-	return answer
 }
 
 // registriesOf lists the addresses that a lockfile fetches packages from.

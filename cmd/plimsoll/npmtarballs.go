@@ -59,7 +59,9 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 	if r.offline != "" {
 		s.Sources = append(s.Sources, npm.FolderTarballs{Files: os.DirFS(r.offline)})
 	}
-	if cache := t.cacheFolder(r); cache != "" {
+	if cache, err := t.cacheFolder(r); err != nil {
+		return nil, err
+	} else if cache != "" {
 		s.Sources = append(s.Sources, npm.CachedTarballs{Files: os.DirFS(cache)})
 	}
 	if t.fetch {
@@ -75,17 +77,17 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 }
 
 // cacheFolder is npm's cache: what --npm-cache names; online also npm's own.
-func (t *npmTarballs) cacheFolder(r *npmRegistry) string {
+func (t *npmTarballs) cacheFolder(r *npmRegistry) (string, error) {
 	if t.cache != "" || r.offline != "" {
-		return t.cache
+		return t.cache, nil
 	}
-	if cache := npmSetting("cache"); cache != "" {
-		return cache
+	if cache, err := npmFile("cache"); err != nil || cache != "" {
+		return cache, err
 	}
 	if home, err := os.UserHomeDir(); err == nil {
-		return filepath.Join(home, ".npm")
+		return filepath.Join(home, ".npm"), nil
 	}
-	return ""
+	return "", nil
 }
 
 // keep writes a file and opens it again. What could not be read to its end is not kept.

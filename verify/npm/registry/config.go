@@ -30,7 +30,7 @@ type Config struct {
 	Registry string            // with a slash at its end; "": none is known
 	Scopes   map[string]string // "@acme" to address
 	Notes    []string          // what of the configuration does not count
-	CAFile   string            // a file of certificates that are trusted too
+	CAFile   string            // a file of certificates that are trusted too, as it is written: ~/ is the user's home
 	CAs      []byte            // such certificates, PEM
 
 	credentials                []credential
@@ -133,7 +133,9 @@ func (c *Config) take(settings []setting) error {
 func (c *Config) takePlain(s setting) {
 	switch s.key {
 	case "cafile":
-		c.CAFile = s.value
+		if s.value != "null" {
+			c.CAFile = s.value
+		}
 	case "ca":
 		if s.value != "" && s.value != "null" {
 			c.CAs = append(c.CAs, strings.ReplaceAll(s.value, `\n`, "\n")+"\n"...)

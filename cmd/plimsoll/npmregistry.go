@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"plimsoll.example/attest"
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify/npm"
 	"plimsoll.example/verify/npm/registry"
@@ -94,8 +95,9 @@ func (r *npmRegistry) open(ctx context.Context, io stdio, target *npmTarget) (np
 	return online, nil
 }
 
+// saveFile replaces what is there: a folder that is checked in may hold links to anywhere.
 func saveFile(path string, data []byte) error {
-	if err := os.WriteFile(path, data, 0o644); err != nil {
+	if err := attest.WriteFile(path, data, 0o644); err != nil {
 		return fmt.Errorf("--save: %w", err)
 	}
 	return nil

@@ -145,6 +145,9 @@ func (f *npmFlags) check(flags *pflag.FlagSet, path string) error {
 	if f.at != "" && (f.expectations.update || f.vsa.file != "") {
 		return usagef("npm: --at decides as of another time, of which no expectations and no summary are written")
 	}
+	if f.vsa.file != "" && (f.integrity != "" || strings.HasSuffix(path, ".tgz")) {
+		return usagef("npm: --vsa is about all dependencies of an artifact, and %s is one by itself", path)
+	}
 	return f.vsa.check(flags)
 }
 

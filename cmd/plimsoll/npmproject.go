@@ -120,6 +120,10 @@ func formatOf(file string) string {
 
 // project checks every package of a project.
 func (f *npmFlags) project(ctx context.Context, io stdio, path string) error {
+	summary, err := f.vsa.begin(ctx, io)
+	if err != nil {
+		return err
+	}
 	target, err := f.readTarget(ctx, path)
 	if err != nil {
 		return f.refusedWhole(io, err)
@@ -143,8 +147,7 @@ func (f *npmFlags) project(ctx context.Context, io stdio, path string) error {
 	if f.advisories.database != nil {
 		inspector.Advisories = &f.advisories
 	}
-	summary, err := f.vsa.prepare(ctx, io)
-	if err != nil {
+	if err := summary.read(ctx); err != nil {
 		return err
 	}
 	if inspector.Evidence, err = f.registry.open(ctx, io, target); err != nil {

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
+	packageurl "github.com/package-url/packageurl-go"
 	"github.com/spf13/pflag"
 
 	"plimsoll.example/attest"
 	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm"
 )
 
 // npmVSA says where a summary about an artifact's dependencies is written.
@@ -56,46 +61,72 @@ type dependencySummary struct {
 	packages []verify.NPMPackage
 }
 
-// prepare reads artifact, SBOM and key before anything is checked.
-func (v *npmVSA) prepare(ctx context.Context, io stdio) (*dependencySummary, error) {
+// begin reads the key, and removes an older summary before anything is checked: if this
+// run ends without a decision, none may stand there that says PASSED.
+func (v *npmVSA) begin(ctx context.Context, io stdio) (*dependencySummary, error) {
 	s := &dependencySummary{}
 	if v.file == "" {
 		return s, nil
 	}
 	s.flags = v
+	may := mayOverwriteStatement(v.file)
+	if v.signers.signers() > 0 {
+		var err error
+		if s.signing, err = v.signers.prepare(ctx, io); err != nil {
+			return nil, err
+		}
+		may = mayReplace(v.file, s.signing.signers[0], "or name another file")
+	}
+	if may != nil {
+		return nil, may
+	}
+	if err := os.Remove(v.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, failed(fmt.Errorf("--vsa: %w", err))
+	}
+	return s, nil
+}
+
+// read reads artifact and SBOM before anything is checked.
+func (s *dependencySummary) read(ctx context.Context) error {
+	if s.flags == nil {
+		return nil
+	}
+	v := s.flags
 	digests, err := attest.DigestFile(ctx, v.artifact)
 	if err != nil {
-		return nil, failed(fmt.Errorf("--artifact: %w", err))
+		return failed(fmt.Errorf("--artifact: %w", err))
 	}
 	s.subject = attest.Subject{Name: filepath.Base(v.artifact), Digest: digests}
 	document, err := readBounded(v.sbom, verify.MaxAttestation)
 	if err != nil {
-		return nil, failed(fmt.Errorf("--sbom: %w", err))
+		return failed(fmt.Errorf("--sbom: %w", err))
 	}
 	s.sbom = digestOf(document)
 	var refused *verify.Refusal
 	if s.packages, err = verify.NPMPackagesOf(document, verify.Artifact{Name: v.artifact, Digests: digests}); errors.As(err, &refused) {
-		return nil, (&exitError{code: exitNo, err: fmt.Errorf("--sbom %s: %w", v.sbom, err)}).withHint("%s", refused.WhatToDo())
+		return (&exitError{code: exitNo, err: fmt.Errorf("--sbom %s: %w", v.sbom, err)}).withHint("%s", refused.WhatToDo())
 	} else if err != nil {
-		return nil, failed(err)
+		return failed(err)
 	}
-	if v.signers.signers() == 0 {
-		return s, nil
-	}
-	if s.signing, err = v.signers.prepare(ctx, io); err != nil {
-		return nil, err
-	}
-	return s, mayReplace(v.file, s.signing.signers[0], "or name another file")
+	return nil
 }
 
 // write summarises the decision, also one that denies; where none was made there is
 // nothing to summarise.
 func (s *dependencySummary) write(ctx context.Context, io stdio, o npmOutcome) error {
-	if s.flags == nil || o.exit() == exitNoDecision {
+	if s.flags == nil {
 		return nil
 	}
+	if o.exit() == exitNoDecision {
+		fmt.Fprintf(io.err, "plimsoll: no summary was written to %s: nothing was decided\n", printable(s.flags.file))
+		return nil
+	}
+	missing := s.missing(o.report)
+	if n := len(missing); n > 0 {
+		fmt.Fprintf(io.err, "plimsoll: the summary says FAILED: of the SBOM's packages %d are not in %s: %s\n", n, printable(o.target), printable(strings.Join(missing[:min(n, mostMissing)], ", ")))
+	}
 	levels, bundles := o.report.Levels(s.packages)
-	d := verify.Dependencies{Passed: o.exit() == exitYes, Levels: levels, Attestations: bundles, SBOM: s.sbom, At: o.clock}
+	d := verify.Dependencies{Passed: o.exit() == exitYes && len(missing) == 0, Levels: levels, Attestations: bundles, SBOM: s.sbom, At: o.clock}
 	if o.policy != nil {
 		d.Policy = o.policy.Digest
 	}
@@ -104,4 +135,41 @@ func (s *dependencySummary) write(ctx context.Context, io stdio, o npmOutcome) e
 		return failed(err)
 	}
 	return writeSummary(ctx, io, s.flags.file, s.signing, []attest.Subject{s.subject}, predicate)
+}
+
+// mostMissing is how many packages are named that were not checked.
+const mostMissing = 5
+
+// missing are the SBOM's packages that were not checked: nothing of that name, version
+// and digest was. One without a digest is whatever was checked under its name.
+func (s *dependencySummary) missing(report *npm.Report) []string {
+	checked := map[string]bool{}
+	for _, r := range report.Packages {
+		digest, err := npm.SHA512(r.Integrity)
+		if err != nil {
+			digest = ""
+		}
+		checked[nameAndVersion(r.Purl)] = true
+		checked[nameAndVersion(r.Purl)+" "+digest] = true
+	}
+	var missing []string
+	for _, p := range s.packages {
+		key := nameAndVersion(p.Purl)
+		if p.SHA512 != "" {
+			key += " " + p.SHA512
+		}
+		if !checked[key] {
+			missing = append(missing, p.Purl)
+		}
+	}
+	return missing
+}
+
+// nameAndVersion are those of a purl, whichever way it is written.
+func nameAndVersion(purl string) string {
+	p, err := packageurl.FromString(purl)
+	if err != nil {
+		return purl
+	}
+	return p.Namespace + "/" + p.Name + "@" + p.Version
 }

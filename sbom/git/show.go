@@ -8,8 +8,16 @@ import (
 	"strings"
 )
 
+// A NoFileError says that a commit is here, and does not have a file.
+type NoFileError struct{ Path, Ref string }
+
+func (e *NoFileError) Error() string {
+	return fmt.Sprintf("there is no file %.200q in %.200q", e.Path, e.Ref)
+}
+
 // Show returns a file as it is in a commit: ref is a branch, a tag or a commit id, path
-// is from the repository's top. The folder's own files are not looked at.
+// is from the repository's top. The folder's own files are not looked at. Where the commit is
+// here and has nothing of that name, the error is a *NoFileError.
 func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 	switch {
 	case ref == "" || strings.HasPrefix(ref, "-") || strings.ContainsAny(ref, ": \x00\n"):
@@ -35,9 +43,15 @@ func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 	if names := namesOf(ctx, dir, ref); len(names) > 1 {
 		return nil, fmt.Errorf("%.200q is the name of several: %.300q; name one of them", ref, names)
 	}
+	// A commit whose folders are not all here (a partial clone) may well have the file.
+	if listed, err := output(ctx, dir, "ls-tree", "-z", "--full-tree", "--name-only", commit[0], "--", ":(literal)"+path); err != nil {
+		return nil, fmt.Errorf("looking for %.200q in %.200q: %w", path, ref, err)
+	} else if listed == "" {
+		return nil, &NoFileError{Path: path, Ref: ref}
+	}
 	text, err := output(ctx, dir, "cat-file", "blob", commit[0]+":"+path)
 	if err != nil {
-		return nil, fmt.Errorf("there is no file %.200q in %.200q", path, ref)
+		return nil, fmt.Errorf("%.200q in %.200q is no file, or is not here", path, ref)
 	}
 	if text == "" {
 		return nil, errors.New("the file is empty")

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,16 @@ func TestShow(t *testing.T) {
 		if data, err := Show(context.Background(), dir, "main", path); err == nil {
 			t.Errorf("%q: found %q", path, data)
 		}
+	}
+	// Only of what a commit that is here does not have is it said that there is none.
+	for path, none := range map[string]bool{"missing": true, "sub/missing": true, "missing/file.json": true, "*.json": true, ":(top)x": true, "sub": false, "empty.json": false, "../file.json": false} {
+		_, err := Show(context.Background(), filepath.Join(dir, "sub"), "main", path)
+		if errors.As(err, new(*NoFileError)) != none {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+	if _, err := Show(context.Background(), dir, "nobranch", "missing"); err == nil || errors.As(err, new(*NoFileError)) {
+		t.Errorf("no commit: %v", err)
 	}
 	if data, err := Show(context.Background(), t.TempDir(), "main", "file.json"); err == nil {
 		t.Errorf("in no repository: found %q", data)

@@ -76,7 +76,12 @@ func (e *npmExpectations) open(ctx context.Context, dir string) (*npm.Expectatio
 		if !found || ref == "" || path == "" {
 			return nil, usagef("npm: --expectations: expected git:REF:PATH, found %q", e.from)
 		}
-		if data, err = git.Show(ctx, dir, ref, path); err != nil {
+		data, err = git.Show(ctx, dir, ref, path)
+		if none := errors.As(err, new(*git.NoFileError)); none && e.firstUse {
+			return nil, nil
+		} else if none {
+			return nil, usagef("npm: --expectations %s: %w", e.from, err).withHint("until it is committed there, --first-use says that nothing is expected yet; a path begins at the repository's top")
+		} else if err != nil {
 			return nil, usagef("npm: --expectations %s: %w", e.from, err).withHint("the commit must be here: a job that checks out one branch fetches the other first")
 		}
 	} else {

@@ -237,7 +237,7 @@ func Codes() []CodeMeaning {
 		{CodeSourceUnpinned, "the package comes from a git repository or an address, and nothing says which bytes", "pin the commit, or let the lockfile record an integrity"},
 		{CodeResolvedElsewhere, "the lockfile fetches the package from another host than the registry", "look at who changed `resolved` in the lockfile; if it is a mirror, name it with --registry and the origin with --evidence-registry"},
 		{CodeNotInRegistry, "the registry does not know this package or version", "find out whether it was taken down (malware is), or belongs to another registry"},
-		{CodePublishRegistryDiffers, "the publish attestation is of another registry than was asked", "if a mirror was asked, name the registry behind it with --evidence-registry URL"},
+		{CodePublishRegistryDiffers, "the publish attestation is of another registry than was asked", "if a mirror was asked, say of which registry with --mirror-of URL; or ask that one for signatures and attestations with --evidence-registry URL"},
 		{CodeAttestationsWithheld, "the version's metadata announces attestations, and the registry has none", "ask again; do not install the package meanwhile"},
 		{CodeProvenanceLost, "the package had provenance, and this version has none", "do not install it before its maintainers confirm the release: a stolen token publishes without provenance"},
 		{CodeProvenanceGained, "the package had no provenance, and this version has some", "look at the repository that built it; then --update --accept NAME@VERSION:PROVENANCE_GAINED"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 // npmRegistry says where answers come from: a registry, or a folder that keeps them.
 type npmRegistry struct {
 	address, evidence string
+	mirrorOf          string
 	fromProject       bool
 	save, offline     string
 	deadline          time.Duration
@@ -36,6 +38,7 @@ type npmRegistry struct {
 func (r *npmRegistry) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.address, "registry", "", "ask this registry, instead of the one of npm's configuration")
 	flags.StringVar(&r.evidence, "evidence-registry", "", "ask this registry for signatures and attestations; tarballs come from a mirror")
+	flags.StringVar(&r.mirrorOf, "mirror-of", "", "the registry that is asked is a mirror of this one, which lockfiles and publish attestations name")
 	flags.BoolVar(&r.fromProject, "registry-from-project", false, "if nothing else names a registry, take the address in the project's .npmrc or lockfile")
 	flags.StringVar(&r.save, "save", "", "keep every answer in this folder")
 	flags.StringVar(&r.offline, "offline", "", "decide from the answers that --save kept in this folder, and ask nobody")
@@ -43,13 +46,31 @@ func (r *npmRegistry) add(flags *pflag.FlagSet) {
 }
 
 func (r *npmRegistry) check(flags *pflag.FlagSet) error {
+	if err := r.checkMirror(); err != nil {
+		return err
+	}
 	if r.offline == "" {
 		return nil
 	}
-	for _, name := range []string{"registry", "registry-from-project", "save", "deadline"} {
+	for _, name := range []string{"registry", "mirror-of", "registry-from-project", "save", "deadline"} {
 		if flags.Changed(name) {
 			return usagef("npm: --offline asks nobody; --%s does not go with it", name)
 		}
+	}
+	return nil
+}
+
+// checkMirror finds out what --mirror-of does not go with. Nothing is asked there.
+func (r *npmRegistry) checkMirror() error {
+	if r.mirrorOf == "" {
+		return nil
+	}
+	if r.evidence != "" {
+		return usagef("npm: --evidence-registry asks the registry behind a mirror; --mirror-of does not go with it")
+	}
+	u, err := url.Parse(r.mirrorOf)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		return usagef("npm: --mirror-of: expected an address such as https://registry.example/, found %q", lockfile.WithoutUsers(r.mirrorOf))
 	}
 	return nil
 }
@@ -67,7 +88,7 @@ func (r *npmRegistry) open(ctx context.Context, io stdio, target *npmTarget) (np
 	if err := r.connect(ctx, io, target); err != nil {
 		return nil, err
 	}
-	online := &npm.Online{Client: r.client}
+	online := &npm.Online{Client: r.client, MirrorOf: r.mirrorOf}
 	r.online = online
 	online.Scoped = func(name string) bool {
 		address, _ := r.config.For(name)

@@ -216,6 +216,7 @@ func askedFor(asked jsontext.Value, pkg Package) (Answered, error) {
 		Version  *string `json:"version"`
 		Registry string  `json:"registry"`
 		Mirror   string  `json:"mirror"`
+		MirrorOf string  `json:"mirrorOf"`
 		Scoped   bool    `json:"scoped"`
 	}
 	if err := jsonv2.Unmarshal(asked, &a); err != nil {
@@ -224,5 +225,5 @@ func askedFor(asked jsontext.Value, pkg Package) (Answered, error) {
 	if (a.Name != nil && *a.Name != pkg.Name) || (a.Version != nil && *a.Version != pkg.Version) {
 		return Answered{}, malformed("answers about "+pkg.String(), fmt.Sprintf("some about %.200s", asked))
 	}
-	return Answered{Registry: a.Registry, Mirror: a.Mirror, Scoped: a.Scoped}, nil
+	return Answered{Registry: a.Registry, Mirror: a.Mirror, MirrorOf: a.MirrorOf, Scoped: a.Scoped}, nil
 }

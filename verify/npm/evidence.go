@@ -18,6 +18,7 @@ type Evidence interface {
 type Answered struct {
 	Registry string // the address that was asked for signatures; "" if that is not known
 	Mirror   string // the address that tarballs come from, if it is another
+	MirrorOf string // the registry that the one asked stands for, if whoever asked said so
 	Scoped   bool   // the registry is that of the package's scope, and not the default one
 	// Metadata is nil with MetadataErr nil where the registry says that there is no
 	// such version (MetadataAsked), or was not asked.

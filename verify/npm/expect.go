@@ -45,7 +45,7 @@ func workflowPath(o *Origin) string {
 // factsOf are what is known of a package that was checked.
 func (j *job) factsOf(answered Answered) facts {
 	f := facts{integrity: j.pkg.Integrity}
-	f.expected.Registry = strings.TrimRight(answered.Registry, "/")
+	f.expected.Registry = strings.TrimRight(cmp.Or(answered.MirrorOf, answered.Registry), "/")
 	if o := j.result.Origin; o != nil {
 		f.published = o.PublishedAt
 		f.expected.Provenance = true

@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha512"
 	"encoding/base64"
@@ -85,12 +86,22 @@ func (j *job) resolved(answered Answered) {
 		return
 	}
 	found := originOfURL(j.entry.Resolved)
-	for _, known := range []string{answered.Registry, answered.Mirror, j.inspector.Registry} {
+	for _, known := range []string{answered.Registry, answered.Mirror, answered.MirrorOf, j.inspector.Registry} {
 		if known != "" && found == originOfURL(known) {
 			return
 		}
 	}
-	j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a tarball of " + originOfURL(answered.Registry), Found: found})
+	r := &verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a tarball of " + originOfURL(answered.Registry), Found: found}
+	if asked := originOfURL(answered.Registry); strings.Contains(found, "://") {
+		r.Remedy = fmt.Sprintf("look at who changed `resolved` in the lockfile; if %s is a mirror of %s: --mirror-of %s; if it is the other way round: --registry %s --mirror-of %s", asked, found, found, found, asked)
+	}
+	j.find(r)
+}
+
+// registryOf is the registry that a package is of: the one that was asked about it, or
+// the one that this stands for.
+func (j *job) registryOf(answered Answered) string {
+	return cmp.Or(j.inspector.Registry, answered.MirrorOf, answered.Registry)
 }
 
 // originOfURL returns scheme and host of an address; what is none as it is, without

@@ -28,6 +28,9 @@ type Online struct {
 	// Mirror returns the address that a package's tarballs come from, where that is not
 	// the registry that is asked here; nil: it is.
 	Mirror func(name string) string
+	// MirrorOf is the registry that the one asked is a mirror of, but for scopes with a
+	// registry of their own; "": it is none.
+	MirrorOf string
 	// Scoped tells whether a package's scope has a registry of its own; nil: none has.
 	Scoped func(name string) bool
 	// Save keeps the answers about a package under the name of their file; nil: they are
@@ -110,6 +113,9 @@ func (o *Online) ask(ctx context.Context, pkg Package) (Answered, error) {
 	}
 	if o.Scoped != nil {
 		question.Scoped = o.Scoped(pkg.Name)
+	}
+	if !question.Scoped {
+		question.MirrorOf = o.MirrorOf
 	}
 	saved := savedAnswers{Metadata: metadata, Attestations: attestations}
 	data, err := encodeAnswers(question, saved)
@@ -280,6 +286,7 @@ type question struct {
 	Version  string `json:"version"`
 	Registry string `json:"registry,omitempty"`
 	Mirror   string `json:"mirror,omitempty"`
+	MirrorOf string `json:"mirrorOf,omitempty"`
 	Scoped   bool   `json:"scoped,omitempty"`
 }
 

@@ -1,7 +1,6 @@
 package npm
 
 import (
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -104,7 +103,7 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 func (j *job) attestationsOf(origin *Origin, answered Answered) {
 	j.result.Origin = origin
 	j.result.Published = &Published{At: origin.PublishedAt, Source: timeOfLog}
-	if asked := cmp.Or(j.inspector.Registry, answered.Registry); asked != "" && !sameRegistry(asked, origin.Registry) {
+	if asked := j.registryOf(answered); asked != "" && !sameRegistry(asked, origin.Registry) {
 		j.find(&verify.Refusal{Code: verify.CodePublishRegistryDiffers, Expected: "a publication to " + strings.TrimRight(asked, "/"), Found: fmt.Sprintf("one to %.200q", origin.Registry)})
 	}
 	j.build(origin)

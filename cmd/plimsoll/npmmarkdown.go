@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"plimsoll.example/verify"
@@ -26,8 +25,7 @@ func (o npmOutcome) printMarkdown(w io.Writer) error {
 	for _, f := range o.report.Denials {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(o.target), npm.Denied, markdownFinding(f))
 	}
-	sorted := slices.Clone(o.report.Packages)
-	slices.SortStableFunc(sorted, func(a, b npm.Result) int { return int(a.Outcome) - int(b.Outcome) })
+	sorted := o.worstFirst()
 	var reasons npmReasons
 	for rows, r := range sorted {
 		if rows == mostRows || b.Len() > mostBytes {
@@ -50,7 +48,7 @@ func (o npmOutcome) printMarkdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(r.Package), r.Outcome, strings.Join(why, "<br>"))
 	}
 	b.WriteByte('\n')
-	for _, line := range o.summary() {
+	for _, line := range append(o.summary(), o.warnings()...) {
 		fmt.Fprintf(&b, "- %s\n", markdownCell(line))
 	}
 	for _, line := range o.basis() {

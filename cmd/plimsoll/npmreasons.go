@@ -76,28 +76,46 @@ func (o npmOutcome) summary() []string {
 	for _, f := range o.report.Denials {
 		lines = append(lines, fmt.Sprintf("%s: expected %s, found %s", f.Code, printable(f.Expected), printable(f.Found)))
 	}
-	counts := map[verify.Code]int{}
-	first := map[verify.Code]string{}
-	var codes []verify.Code
+	for _, c := range o.counted(verify.Deny) {
+		lines = append(lines, fmt.Sprintf("%s: %s", c.code, c.of()))
+	}
+	return lines
+}
+
+// countedCode is a code with the packages that it was found of.
+type countedCode struct {
+	code     verify.Code
+	packages int
+	first    string
+}
+
+func (c countedCode) of() string {
+	if c.packages == 1 {
+		return printable(c.first)
+	}
+	return fmt.Sprintf("%d packages, the first %s", c.packages, printable(c.first))
+}
+
+// counted counts the packages with a finding that has an effect, by code, in the order in
+// which they are found first.
+func (o npmOutcome) counted(effect verify.Effect) []countedCode {
+	var all []countedCode
+	at := map[verify.Code]int{}
 	for _, r := range o.report.Packages {
 		seen := map[verify.Code]bool{}
 		for _, f := range r.Findings {
-			if f.Effect != verify.Deny || f.WaivedBy != "" || seen[f.Code] {
+			if f.Effect != effect || f.WaivedBy != "" || seen[f.Code] {
 				continue
 			}
 			seen[f.Code] = true
-			if counts[f.Code]++; counts[f.Code] == 1 {
-				first[f.Code] = r.Package
-				codes = append(codes, f.Code)
+			i, known := at[f.Code]
+			if !known {
+				i = len(all)
+				at[f.Code] = i
+				all = append(all, countedCode{code: f.Code, first: r.Package})
 			}
+			all[i].packages++
 		}
 	}
-	for _, c := range codes {
-		of := first[c]
-		if counts[c] > 1 {
-			of = fmt.Sprintf("%d packages, the first %s", counts[c], of)
-		}
-		lines = append(lines, fmt.Sprintf("%s: %s", c, printable(of)))
-	}
-	return lines
+	return all
 }

@@ -118,10 +118,14 @@ func (o npmOutcome) unchecked() []string {
 	if o.only {
 		return []string{"registry signature, bytes, expectations, age, install scripts, advisories"}
 	}
+	var texts []string
 	if o.advisories == nil {
-		return []string{"known malicious packages: no --advisories"}
+		texts = append(texts, "known malicious packages: no --advisories")
 	}
-	return nil
+	for _, place := range o.report.NotCompared {
+		texts = append(texts, "what a tool keeps in "+printable(place))
+	}
+	return texts
 }
 
 // printText prints results for people: the worst first, then the counts.
@@ -131,8 +135,7 @@ func (o npmOutcome) printText(w io.Writer) error {
 		fmt.Fprintf(&b, "%-11s %s: %s\n", npm.Denied, printable(o.target), f.Code)
 		writeNPMFinding(&b, f)
 	}
-	sorted := slices.Clone(o.report.Packages)
-	slices.SortStableFunc(sorted, func(a, b npm.Result) int { return int(a.Outcome) - int(b.Outcome) })
+	sorted := o.worstFirst()
 	counts := map[npm.Outcome]int{}
 	var reasons npmReasons
 	for _, r := range sorted {
@@ -153,7 +156,7 @@ func (o npmOutcome) printText(w io.Writer) error {
 		parts = append(parts, "none")
 	}
 	fmt.Fprintf(&b, "\n%s: %s: %s\n", o.verdict(), packages(len(sorted)), strings.Join(parts, ", "))
-	for _, line := range o.summary() { // the reasons may be thousands of lines above
+	for _, line := range append(o.summary(), o.warnings()...) { // the reasons may be thousands of lines above
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	for _, line := range o.basis() {

@@ -108,6 +108,10 @@ func (e *npmExpectations) write(io stdio, dir string, old *npm.Expectations, rep
 	if !e.update {
 		return nil
 	}
+	if (npmOutcome{report: report}).exit() == exitNoDecision {
+		fmt.Fprintln(io.err, "plimsoll: nothing was recorded: there is no decision; ask again")
+		return nil
+	}
 	if len(report.Denials) > 0 {
 		fmt.Fprintf(io.err, "plimsoll: nothing was recorded: %s\n", report.Denials[0].Code)
 		return nil

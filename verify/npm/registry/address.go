@@ -113,7 +113,8 @@ func publicName(host string) bool {
 			return false
 		}
 	}
-	for _, suffix := range []string{".local", ".internal", ".localhost", ".home.arpa", ".lan", ".intranet", ".corp", ".home"} {
+	for _, suffix := range []string{".local", ".internal", ".localhost", ".home.arpa", ".lan", ".intranet", ".corp", ".home",
+		".localdomain", ".private", ".svc"} {
 		if strings.HasSuffix(host, suffix) {
 			return false
 		}

@@ -304,31 +304,41 @@ func TestTooLong(t *testing.T) {
 }
 
 func TestAtOnce(t *testing.T) {
-	var now, most atomic.Int32
-	var addresses sync.Map
-	s, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		addresses.Store(r.RemoteAddr, true)
-		n := now.Add(1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-		}
-		time.Sleep(20 * time.Millisecond)
-		now.Add(-1)
-	})
-	c := clientFor(t, s.URL, Options{})
-	var all sync.WaitGroup
-	for range 80 {
-		all.Go(func() {
-			if _, err := c.Packument(t.Context(), "a"); err != nil {
-				t.Error(err)
+	// Over HTTP/2 all requests share one connection, and nothing else bounds them.
+	for name, start := range map[string]func(*testing.T, http.HandlerFunc) (*httptest.Server, *recorder){"HTTP/1.1": serve, "HTTP/2.0": serveTLS} {
+		var now, most atomic.Int32
+		var addresses sync.Map
+		s, _ := start(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Proto != name {
+				t.Errorf("%s: asked over %s", name, r.Proto)
 			}
+			addresses.Store(r.RemoteAddr, true)
+			n := now.Add(1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			time.Sleep(20 * time.Millisecond)
+			now.Add(-1)
 		})
-	}
-	all.Wait()
-	if most.Load() > mostRequests || most.Load() < 2 {
-		t.Errorf("%d requests at once", most.Load())
-	}
-	if n := countAddresses(&addresses); n > mostRequests {
-		t.Errorf("%d connections", n)
+		o := Options{}
+		if s.TLS != nil {
+			o.CAs = certificate(s)
+		}
+		c := clientFor(t, s.URL, o)
+		var all sync.WaitGroup
+		for range 80 {
+			all.Go(func() {
+				if _, err := c.Packument(t.Context(), "a"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if most.Load() > mostRequests || most.Load() < 2 {
+			t.Errorf("%s: %d requests at once", name, most.Load())
+		}
+		if n := countAddresses(&addresses); n > mostRequests {
+			t.Errorf("%s: %d connections", name, n)
+		}
 	}
 }
 

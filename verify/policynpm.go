@@ -6,7 +6,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// npmSettings reads the section by which plimsoll npm decides.
+// npmSettings reads the section by which plimsoll npm decides. An empty one marks a policy
+// that is for plimsoll npm alone, such as one of waivers.
 func (p *policyParser) npmSettings(_ *yaml.Node, f map[string]*yaml.Node, policy *Policy) error {
 	n := f["npm"]
 	if n == nil {
@@ -15,9 +16,6 @@ func (p *policyParser) npmSettings(_ *yaml.Node, f map[string]*yaml.Node, policy
 	f, err := p.mapping(n, "npm", "codes", "install-scripts")
 	if err != nil {
 		return err
-	}
-	if len(f) == 0 {
-		return p.errorf(n, "npm: expected codes or install-scripts, found neither")
 	}
 	if c := f["codes"]; c != nil {
 		if err := p.npmCodes(c, policy); err != nil {

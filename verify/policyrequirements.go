@@ -14,7 +14,7 @@ func (p *policyParser) requirements(parent *yaml.Node, f map[string]*yaml.Node, 
 		return nil // for plimsoll npm; plimsoll verify denies by it
 	}
 	if n == nil {
-		return p.errorf(parent, "requirements: missing; a policy without requirements would allow anything")
+		return p.errorf(parent, "requirements: missing; a policy without requirements would allow anything (one for plimsoll npm alone says so by npm: {})")
 	}
 	names, values, err := p.named(n, "requirements")
 	if err != nil {

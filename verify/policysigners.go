@@ -18,7 +18,7 @@ func (p *policyParser) signers(parent *yaml.Node, f map[string]*yaml.Node, polic
 		return nil
 	}
 	if n == nil {
-		return p.errorf(parent, "signers: missing; name at least one signer and its keys or identity")
+		return p.errorf(parent, "signers: missing; name at least one signer and its keys or identity (a policy for plimsoll npm alone says so by npm: {})")
 	}
 	names, values, err := p.named(n, "signers")
 	if err != nil {

@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 	env := goEnv(t)
 	vectors := outside(t, "../../../shared/vectors")
 	cosign := corpus(t, "bin", "cosign")
+	schema := corpus(t, "schema", "sarif-2.1.0.json")
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +90,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("TESTDATA", testdata)
 			e.Setenv("VECTORS", vectors)
 			e.Setenv("COSIGN", cosign)
+			e.Setenv("SARIF_SCHEMA", schema)
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -110,6 +112,7 @@ func TestScript(t *testing.T) {
 			"layout":   scriptLayout,
 			"payload":  scriptPayload,
 			"registry": scriptRegistry,
+			"sarif":    scriptSARIF,
 		},
 	})
 }

@@ -180,7 +180,7 @@ func (f *npmFlags) oneAnswer(ctx context.Context, io stdio, flags *pflag.FlagSet
 	}
 	answer, err := readAnswer(f.attestations)
 	if err != nil {
-		return err
+		return f.refusedWhole(io, pkg.String(), err)
 	}
 	report, err := inspector.Answer(ctx, pkg, answer)
 	if err != nil {

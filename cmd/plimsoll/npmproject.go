@@ -29,74 +29,77 @@ type npmTarget struct {
 // maxTarball bounds a .tgz that is checked.
 const maxTarball = 512 << 20
 
-// readTarget reads what PATH names.
-func (f *npmFlags) readTarget(ctx context.Context, path string) (*npmTarget, error) {
+// readTarget reads what PATH names into target, whose name is good also where the rest is
+// refused.
+func (f *npmFlags) readTarget(ctx context.Context, path string, target *npmTarget) error {
 	if f.integrity != "" {
 		pkg, err := f.onePackage(path)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			*target = npmTarget{name: pkg.String(), dir: ".", project: npm.Single(pkg), single: true}
 		}
-		return &npmTarget{name: pkg.String(), dir: ".", project: npm.Single(pkg), single: true}, nil
+		return err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, failed(fmt.Errorf("reading lockfile: %w", err)).withHint("name a project, a lockfile, a .tgz, or NAME@1.2.3 with --integrity; npm install --package-lock-only writes a package-lock.json")
+		return failed(fmt.Errorf("reading lockfile: %w", err)).withHint("name a project, a lockfile, a .tgz, or NAME@1.2.3 with --integrity; npm install --package-lock-only writes a package-lock.json")
 	}
 	if !info.IsDir() && strings.HasSuffix(path, ".tgz") {
-		return f.readTarball(ctx, path)
+		return f.readTarball(ctx, path, target)
 	}
-	return readNPMProject(path, info.IsDir())
+	return target.readProject(path, info.IsDir())
 }
 
 // readTarball makes a target of a single tarball: its package.json says which package
 // it claims to be, and its digest is what must be signed.
-func (f *npmFlags) readTarball(ctx context.Context, path string) (*npmTarget, error) {
+func (f *npmFlags) readTarball(ctx context.Context, path string, target *npmTarget) error {
 	data, err := readBounded(path, maxTarball)
 	if err != nil {
-		return nil, failed(fmt.Errorf("reading tarball: %w", err))
+		return failed(fmt.Errorf("reading tarball: %w", err))
 	}
 	contents, err := tarball.Read(ctx, bytes.NewReader(data))
 	if err != nil {
-		return nil, &exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}
+		return &exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}
 	}
 	pkg, err := npm.ParsePackage(contents.Manifest.Name + "@" + contents.Manifest.Version)
 	if err != nil {
-		return nil, &exitError{code: exitNo, err: fmt.Errorf("%s: package.json: %w", path, err)}
+		return &exitError{code: exitNo, err: fmt.Errorf("%s: package.json: %w", path, err)}
 	}
 	pkg.Integrity = "sha512-" + base64.StdEncoding.EncodeToString(contents.SHA512[:])
 	f.tarballs.given = &givenTarball{contents}
-	return &npmTarget{name: path, dir: filepath.Dir(path), project: npm.Single(pkg), single: true}, nil
+	*target = npmTarget{name: path, dir: filepath.Dir(path), project: npm.Single(pkg), single: true}
+	return nil
 }
 
-// readNPMProject reads a lockfile. One that cannot be read as one denies: it is what
+// readProject reads a lockfile. One that cannot be read as one denies: it is what
 // the packages' producer controls.
-func readNPMProject(path string, folder bool) (*npmTarget, error) {
+func (t *npmTarget) readProject(path string, folder bool) error {
 	dir, file := filepath.Dir(path), filepath.Base(path)
 	if folder {
 		found, err := lockfile.Find(os.DirFS(path))
 		switch {
 		case err != nil:
-			return nil, failed(fmt.Errorf("reading lockfile: %s: %w", path, err))
+			return failed(fmt.Errorf("reading lockfile: %s: %w", path, err))
 		case len(found) == 0 || found[0] == lockfile.NodeModules:
-			return nil, failed(fmt.Errorf("reading lockfile: %q: expected one of %s, found none", path, strings.Join(lockfile.LockfileNames(), ", "))).
+			return failed(fmt.Errorf("reading lockfile: %q: expected one of %s, found none", path, strings.Join(lockfile.LockfileNames(), ", "))).
 				withHint("npm install --package-lock-only writes a package-lock.json")
 		case len(found) > 1:
-			return nil, usagef("npm: %q has several lockfiles: %s", path, strings.Join(found, ", ")).withHint("name the one that is installed from: plimsoll npm %s", filepath.Join(path, found[0]))
+			return usagef("npm: %q has several lockfiles: %s", path, strings.Join(found, ", ")).withHint("name the one that is installed from: plimsoll npm %s", filepath.Join(path, found[0]))
 		}
 		dir, file = path, found[0]
 	}
 	path = filepath.Join(dir, file)
+	t.name, t.dir = filepath.ToSlash(path), dir
 	data, err := readBounded(path, lockfile.MaxLockfile)
 	if errors.Is(err, errTooBig) {
-		return nil, &exitError{code: exitNo, err: fmt.Errorf("reading lockfile: %w", err)}
+		return &exitError{code: exitNo, err: fmt.Errorf("reading lockfile: %w", err)}
 	} else if err != nil {
-		return nil, failed(fmt.Errorf("reading lockfile: %w", err))
+		return failed(fmt.Errorf("reading lockfile: %w", err))
 	}
-	project, err := lockfile.ParseLockfile(formatOf(file), data)
-	if err != nil {
-		return nil, (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("let the package manager write it anew, and look at what changed")
+	t.lock = data
+	if t.project, err = lockfile.ParseLockfile(formatOf(file), data); err != nil {
+		return (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("let the package manager write it anew, and look at what changed")
 	}
-	return &npmTarget{name: filepath.ToSlash(path), dir: dir, project: project, lock: data}, nil
+	return nil
 }
 
 // formatOf returns the name of the lockfile that a file is, by its own name or by what
@@ -120,13 +123,18 @@ func formatOf(file string) string {
 
 // project checks every package of a project.
 func (f *npmFlags) project(ctx context.Context, io stdio, path string) error {
+	target := npmTarget{name: filepath.ToSlash(path)}
+	err := f.checkProject(ctx, io, path, &target)
+	return f.refusedWhole(io, target.name, err)
+}
+
+func (f *npmFlags) checkProject(ctx context.Context, io stdio, path string, target *npmTarget) error {
 	summary, err := f.vsa.begin(ctx, io)
 	if err != nil {
 		return err
 	}
-	target, err := f.readTarget(ctx, path)
-	if err != nil {
-		return f.refusedWhole(io, err)
+	if err := f.readTarget(ctx, path, target); err != nil {
+		return err
 	}
 	if target.single && f.expectations.update {
 		return usagef("npm: --update records the packages of a project, and %s is one by itself", path)
@@ -211,17 +219,6 @@ func (f *npmFlags) inspect(ctx context.Context, io stdio, inspector *npm.Inspect
 	inspector.Progress = func(int, int) { tick() }
 	inspector.Workers = max(inspector.Workers, runtime.GOMAXPROCS(0))
 	return inspector.Project(ctx, target.project)
-}
-
-// refusedWhole gives a no about the lockfile as a whole a document too.
-func (f *npmFlags) refusedWhole(io stdio, err error) error {
-	var refused *exitError
-	if errors.As(err, &refused) && refused.code == exitNo && f.format == "json" {
-		if err := writeJSON(io.out, npmJSON{Schema: npmSchema, Exit: exitNo, Packages: []npm.Result{}, Denials: []npm.Finding{}, Error: refused.Error()}); err != nil {
-			return failed(fmt.Errorf("writing the report: %w", err))
-		}
-	}
-	return err
 }
 
 // readAnswer reads a registry's answer that is checked by hand.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"plimsoll.example/attest"
@@ -55,29 +56,49 @@ func sarifOf(t *testing.T, o outcome) (string, []string) {
 
 func checkSARIF(t *testing.T, schema string, data []byte) {
 	t.Helper()
+	if err := validateSARIF(schema, data); err != nil {
+		t.Errorf("%v in\n%s", err, data)
+	}
+}
+
+func validateSARIF(schema string, data []byte) error {
 	raw, err := os.ReadFile(schema)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	if err := c.AddResource("sarif.json", doc); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	s, err := c.Compile("sarif.json")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if doc, err = jsonschema.UnmarshalJSON(bytes.NewReader(data)); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := s.Validate(doc); err != nil {
-		t.Errorf("%v in\n%s", err, data)
+	return s.Validate(doc)
+}
+
+// scriptSARIF demands that a file is valid SARIF, where the schema is at hand, and JSON
+// where it is not:
+//
+//	sarif stdout
+func scriptSARIF(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sarif FILE")
 	}
+	data := []byte(ts.ReadFile(args[0]))
+	_, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if schema := ts.Getenv("SARIF_SCHEMA"); err == nil && schema != "" {
+		err = validateSARIF(schema, data)
+	}
+	ts.Check(err)
 }
 
 func TestSARIFResults(t *testing.T) {

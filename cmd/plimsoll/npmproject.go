@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -196,6 +197,9 @@ func (f *npmFlags) openInstalled(ctx context.Context, inspector *npm.Inspector, 
 		return usagef("npm: --installed needs a lockfile that says where packages lie, package-lock.json or bun.lock")
 	}
 	files := os.DirFS(target.dir)
+	if _, err := fs.Stat(files, "node_modules/.store"); err == nil {
+		return usagef("npm: --installed does not know how npm's linked strategy lays packages out (node_modules/.store)").withHint("compare a node_modules that npm ci --ignore-scripts made without --install-strategy=linked")
+	}
 	inspector.Installed = files
 	read, err := lockfile.Read(ctx, files, target.project.Format.File, lockfile.Options{})
 	if err != nil {

@@ -49,6 +49,9 @@ func (r *npmRegistry) check(flags *pflag.FlagSet) error {
 	if err := r.checkMirror(); err != nil {
 		return err
 	}
+	if r.deadline <= 0 {
+		return usagef("npm: --deadline: expected a time such as 10m, found %s", r.deadline)
+	}
 	if r.offline == "" {
 		return nil
 	}

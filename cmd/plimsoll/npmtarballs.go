@@ -21,7 +21,7 @@ type npmTarballs struct {
 
 func (t *npmTarballs) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&t.folders, "tarballs", nil, "a folder of tarballs, called as npm pack calls them; may be repeated")
-	flags.StringVar(&t.cache, "npm-cache", "", "npm's cache, to take tarballs from; else the one of npm's configuration, or none")
+	flags.StringVar(&t.cache, "npm-cache", "", "npm's cache, to take tarballs from, or \"none\"; else, but with --offline, the one of npm's configuration")
 	flags.BoolVar(&t.fetch, "fetch-tarballs", false, "fetch the tarballs that are not at hand")
 }
 
@@ -49,10 +49,8 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 	}
 	var s npm.SourcedTarballs
 	for _, dir := range t.folders {
-		if info, err := os.Stat(dir); err != nil {
-			return nil, failed(fmt.Errorf("--tarballs: %w", err))
-		} else if !info.IsDir() {
-			return nil, failed(fmt.Errorf("--tarballs: expected a folder, found a file: %q", dir))
+		if err := isFolder("--tarballs", dir); err != nil {
+			return nil, err
 		}
 		s.Sources = append(s.Sources, npm.FolderTarballs{Files: os.DirFS(dir)})
 	}
@@ -76,10 +74,18 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 	return s, nil
 }
 
+// noCache is what --npm-cache says for none.
+const noCache = "none"
+
 // cacheFolder is npm's cache: what --npm-cache names; online also npm's own.
 func (t *npmTarballs) cacheFolder(r *npmRegistry) (string, error) {
-	if t.cache != "" || r.offline != "" {
-		return t.cache, nil
+	switch {
+	case t.cache == noCache:
+		return "", nil
+	case t.cache != "":
+		return t.cache, isFolder("--npm-cache", t.cache)
+	case r.offline != "":
+		return "", nil
 	}
 	if cache, err := npmFile("cache"); err != nil || cache != "" {
 		return cache, err
@@ -88,6 +94,18 @@ func (t *npmTarballs) cacheFolder(r *npmRegistry) (string, error) {
 		return filepath.Join(home, ".npm"), nil
 	}
 	return "", nil
+}
+
+// isFolder refuses what is named and not there.
+func isFolder(flag, dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return failed(fmt.Errorf("%s: %w", flag, err))
+	}
+	if !info.IsDir() {
+		return failed(fmt.Errorf("%s: expected a folder, found a file: %q", flag, dir))
+	}
+	return nil
 }
 
 // keep writes a file and opens it again. What could not be read to its end is not kept.

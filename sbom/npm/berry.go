@@ -275,12 +275,16 @@ const boundTo = "\x00"
 // them: nothing requires them.
 func (b *berry) dropUnpatched() {
 	sources := map[int]bool{}
-	for _, pkg := range b.Packages {
+	for at, pkg := range b.Packages {
 		for descriptor := range strings.SplitSeq(pkg.Place, ", ") {
 			_, spec, _ := cutSpec(descriptor)
 			if source, _, ok := cutPatch(spec); ok {
 				if i, ok := b.descriptors[source]; ok {
 					sources[i] = true
+					// A package for other platforms is not patched here, and has no checksum.
+					if pkg.Checksum == "" {
+						b.Packages[at].Unpatched = b.Packages[i].Checksum
+					}
 				}
 			}
 		}

@@ -41,6 +41,7 @@ type Package struct {
 	Link       int    // index of that one
 	Extraneous bool   // installed, and required by nothing
 	Patch      string // of the patch that the package manager applies to it
+	Unpatched  string // yarn's checksum of what Patch is applied to, where the patched package has none
 
 	TarballHolds     string // packages of which the lockfile says no more than that they come in the tarball
 	HasInstallScript bool

@@ -210,3 +210,60 @@ func TestPatched(t *testing.T) {
 		t.Errorf("found %+v", report.Packages[0].Findings)
 	}
 }
+
+// TestOtherPlatform: yarn patches a package for another platform only there, and has no
+// checksum of it here. What it is a patch of has one.
+func TestOtherPlatform(t *testing.T) {
+	s := newScene(t, strings.ReplaceAll(built, "foo@1.0.0", "fsevents@2.3.3"))
+	const lock = `__metadata:
+  version: 8
+
+"fsevents@npm:^2.3.3":
+  version: 2.3.3
+  resolution: "fsevents@npm:2.3.3"
+  checksum: 10c0/00
+  conditions: os=darwin
+  linkType: hard
+
+"fsevents@patch:fsevents@npm%3A^2.3.3#optional!builtin<compat/fsevents>":
+  version: 2.3.3
+  resolution: "fsevents@patch:fsevents@npm%3A2.3.3#optional!builtin<compat/fsevents>::version=2.3.3&hash=df0bf1"
+  conditions: os=darwin
+  linkType: hard
+
+"x@workspace:.":
+  version: 0.0.0-use.local
+  resolution: "x@workspace:."
+  dependencies:
+    fsevents: "npm:^2.3.3"
+  linkType: soft
+`
+	project, err := lockfile.ParseLockfile("yarn.lock", []byte(lock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.connect()
+	s.inspector.Tarballs = nil
+	report, err := s.inspector.Project(t.Context(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := codes(report, "fsevents@2.3.3"); !slices.Contains(list, "deny NO_LOCKFILE_DIGEST") || slices.Contains(list, "deny INTEGRITY_MISSING") {
+		t.Errorf("found %v", list)
+	}
+	s.connect()
+	if report, err = s.inspector.Project(t.Context(), project); err != nil {
+		t.Fatal(err)
+	}
+	if list := codes(report, "fsevents@2.3.3"); strings.Contains(strings.Join(list, " "), "INTEGRITY_MISSING") || strings.Contains(strings.Join(list, " "), "NO_LOCKFILE_DIGEST") {
+		t.Errorf("with the tarball at hand: found %v", list)
+	}
+	without, err := lockfile.ParseLockfile("yarn.lock", []byte(strings.Replace(lock, "  checksum: 10c0/00\n", "", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err = s.inspector.Project(t.Context(), without); err != nil {
+		t.Fatal(err)
+	}
+	s.denies(report, "fsevents@2.3.3", verify.CodeIntegrityMissing)
+}

@@ -54,6 +54,7 @@ func collect(project *lockfile.Project) []*job {
 		}
 		j.entry.HasInstallScript = j.entry.HasInstallScript || p.HasInstallScript
 		j.entry.Patch = cmp.Or(j.entry.Patch, p.Patch)
+		j.entry.Checksum = cmp.Or(j.entry.Checksum, p.Checksum, p.Unpatched)
 		if p.Place != "" {
 			j.result.Places = append(j.result.Places, p.Place)
 		}

@@ -20,6 +20,7 @@ type bunLock struct {
 	Workspaces map[string]*bunWorkspace    `json:"workspaces"`
 	Packages   map[string][]jsontext.Value `json:"packages"`
 	Patches    map[string]string           `json:"patchedDependencies"`
+	Overrides  jsontext.Value              `json:"overrides"`
 }
 
 type bunWorkspace struct {
@@ -86,6 +87,8 @@ func parseBun(data []byte, _ manifests) (*Project, error) {
 	}
 	p.Format.Version = strconv.Itoa(lock.Version)
 	p.connectWorkspaces(workspaces{patterns: []string{"**"}}, true)
+	p.overrides = overrides{}
+	p.overrides.add(lock.Overrides, "", 0)
 	for i := range p.Packages {
 		p.Packages[i].Patch = patches[p.Packages[i].Place]
 		p.Packages[i].settleBundler(p)

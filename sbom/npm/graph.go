@@ -28,12 +28,13 @@ func (g *graph) add(pkg Package) int {
 // addFolder adds a folder of the project, once.
 func (g *graph) addFolder(place, name string) int {
 	if i, ok := g.folder[place]; ok {
+		g.Packages[i].own = true
 		if i > 0 && g.Packages[i].Name == "" {
 			g.Packages[i].Name = name // until its package.json is read
 		}
 		return i
 	}
-	i := g.add(Package{Place: place, Name: name, Source: SourceWorkspace})
+	i := g.add(Package{Place: place, Name: name, Source: SourceWorkspace, own: true})
 	g.folder[place] = i
 	return i
 }
@@ -41,9 +42,11 @@ func (g *graph) addFolder(place, name string) int {
 // addLinked adds a folder that is linked to. If it is none of the project's own, the
 // lockfile does not say what it requires.
 func (g *graph) addLinked(place, name string) int {
-	_, own := g.folder[place]
+	at, known := g.folder[place]
+	own := known && g.Packages[at].own
 	i := g.addFolder(place, name)
-	if !own {
+	g.Packages[i].own = own
+	if !known {
 		g.Packages[i].EdgesUnknown = "it is a linked folder, and the lockfile does not say what it requires"
 	}
 	return i

@@ -29,6 +29,8 @@ type lockfile struct {
 	Packages        map[string]*lockItem `json:"packages"`
 
 	Nested jsontext.Value `json:"dependencies"` // version 1; 2 repeats them
+
+	guessed bool // the root's dependencies are
 }
 
 // lockItem is one place; package.json has the same fields, and a few more.
@@ -124,6 +126,7 @@ func parsePackageLock(data []byte, folders manifests) (*Project, error) {
 	}
 	p.Format.Version = strconv.Itoa(lock.LockfileVersion)
 	p.Gaps = append(p.Gaps, gaps...)
+	p.guessed = lock.guessed
 	if lock.LockfileVersion == 1 {
 		p.lackPeers("package-lock.json of version 1")
 		if len(gaps) > 0 && folders.files == nil {

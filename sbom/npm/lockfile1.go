@@ -42,6 +42,7 @@ func unnest(lock *lockfile, folders manifests) ([]string, error) {
 	} else {
 		gaps = append(gaps, "which packages the project itself requires: package.json is not beside the lockfile, and version 1 does not say")
 		root.Dependencies = unrequired(nested)
+		lock.guessed = true
 	}
 	u := unnester{lock: lock, folders: folders}
 	if err := u.add("", nested); err != nil {

@@ -39,6 +39,8 @@ type manifest struct {
 	OS                   present     `json:"os"`
 	CPU                  present     `json:"cpu"`
 	Resolutions          stringMap   `json:"resolutions"`
+	Overrides            rawValue    `json:"overrides"`
+	PNPM                 rawValue    `json:"pnpm"`
 }
 
 // parseManifest reads a package.json.
@@ -61,6 +63,16 @@ func (m *manifest) requires(name string) bool {
 	_, needs := m.Dependencies[name]
 	_, uses := m.OptionalDependencies[name]
 	return needs || uses
+}
+
+// spec is what is required under a name; "" if nothing is.
+func (m *manifest) spec(name string) string {
+	for _, list := range []stringMap{m.OptionalDependencies, m.Dependencies, m.DevDependencies, m.PeerDependencies} {
+		if spec, ok := list[name]; ok {
+			return spec
+		}
+	}
+	return ""
 }
 
 // bundles says whether a tarball of this package holds the package called name.

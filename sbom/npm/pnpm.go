@@ -23,6 +23,7 @@ type pnpmLock struct {
 	Packages     entries[pnpmPackage]  `yaml:"packages"`
 	Snapshots    entries[pnpmPackage]  `yaml:"snapshots"`
 	Patches      entries[pnpmPatch]    `yaml:"patchedDependencies"`
+	Overrides    textMap               `yaml:"overrides"`
 }
 
 // pnpmImporter is the project, or a workspace.
@@ -100,6 +101,10 @@ func parsePNPM(data []byte, folders manifests) (*Project, error) {
 	}
 	p := &pnpm{graph: newGraph(), keys: map[string]int{}}
 	p.Format.Version = lock.Version
+	p.overrides = overrides{}
+	for key, spec := range lock.Overrides {
+		p.overrides[overridden(key)] = append(p.overrides[overridden(key)], spec)
+	}
 	if several {
 		p.Gaps = append(p.Gaps, "packages of pnpm itself and of its configuration: they stand in a document of their own in pnpm-lock.yaml, which is not read")
 	}
@@ -291,7 +296,8 @@ func (p *pnpm) connectImporter(place string, importer *pnpmImporter) {
 
 func (p *pnpm) connectEntry(from int, e *pnpmPackage) {
 	requirements(e.Dependencies, e.OptionalDependencies, nil, func(name, version string, kind EdgeKind) {
-		edge := Edge{Name: name, Spec: version, Kind: kind}
+		// NAME@VERSION, or an address: what was required is not written.
+		edge := Edge{Name: name, Spec: version, Kind: kind, SpecUnknown: !plainVersion(version)}
 		if spec, ok := e.PeerDependencies[name]; ok {
 			edge.Kind, edge.Spec, edge.Optional = EdgePeer, spec, mayLack(e.PeerDependenciesMeta, name)
 		}
@@ -302,6 +308,13 @@ func (p *pnpm) connectEntry(from int, e *pnpmPackage) {
 		}
 		p.edge(from, edge)
 	})
+}
+
+// plainVersion says whether what is written for a dependency is a version of a package of
+// its name, and the set of peers.
+func plainVersion(version string) bool {
+	version, _, _ = strings.Cut(version, "(")
+	return version != "" && !strings.ContainsAny(version, "@:/")
 }
 
 // find returns the entry that a version names: by its own key, which an alias has,

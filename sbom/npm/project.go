@@ -19,6 +19,9 @@ type Project struct {
 	// them; a package that is installed has its package.json to say.
 	PeersUnknown string
 
+	overrides overrides // that the lockfile repeats
+	guessed   bool      // what the project itself requires is not known
+
 	at map[string]int // packages by where they are installed, where Place does not say
 }
 
@@ -43,6 +46,13 @@ type Package struct {
 	Patch      string // of the patch that the package manager applies to it
 	Unpatched  string // yarn's checksum of what Patch is applied to, where the patched package has none
 
+	// Names are other names than its own under which it is installed or required, sorted;
+	// Undeclared those of them under which nothing asks for this package.
+	Names, Undeclared []string
+	// Unasked is, of a package that comes from no registry, what is required where that
+	// is a registry's package; "nothing" where nothing requires it.
+	Unasked string
+
 	TarballHolds     string // packages of which the lockfile says no more than that they come in the tarball
 	HasInstallScript bool
 	Deprecated       string
@@ -54,6 +64,7 @@ type Package struct {
 	Installed *Installed // what lies in node_modules; nil: not looked at, or not there
 
 	added bool // it is installed, and not in the lockfile
+	own   bool // one of the project's folders, by its package.json or the lockfile
 
 	Edges        []Edge // sorted by name
 	EdgesUnknown string // why not all edges are known; "": they are
@@ -105,6 +116,8 @@ type Edge struct {
 	Kind     EdgeKind
 	Optional bool // a peer that may be absent
 	To       int  // index in Packages, never a link
+
+	SpecUnknown bool // Spec is not what is required: the lockfile does not say
 }
 
 // A MissingEdge is a required dependency that lies nowhere.

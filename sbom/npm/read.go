@@ -119,11 +119,17 @@ func Read(ctx context.Context, folder fs.FS, file string, o Options) (*Project, 
 // ParseLockfile reads a lockfile without looking at any other file; file is its
 // base name.
 func ParseLockfile(file string, data []byte) (*Project, error) {
+	return ParseLockfileIn(nil, file, data)
+}
+
+// ParseLockfileIn is [ParseLockfile] for a lockfile of the project in folder: what the
+// project asks for is read from its package.json, and those of its workspaces.
+func ParseLockfileIn(folder fs.FS, file string, data []byte) (*Project, error) {
 	i := slices.IndexFunc(readers, func(r reader) bool { return r.file == file })
 	if i < 0 {
 		return nil, fmt.Errorf("reading lockfile %q: expected one of %s", file, strings.Join(LockfileNames(), ", "))
 	}
-	return parse(readers[i], data, manifests{})
+	return parse(readers[i], data, manifests{folder})
 }
 
 func parse(r reader, data []byte, folders manifests) (*Project, error) {
@@ -144,6 +150,7 @@ func parse(r reader, data []byte, folders manifests) (*Project, error) {
 		return nil, err
 	}
 	p.Format.File = r.file
+	p.settleNames(folders)
 	return p, nil
 }
 

@@ -176,6 +176,10 @@ func (p *Project) connectWorkspaces(w workspaces, locked bool) {
 			root.Edges[i].installAlways()
 		}
 	}
+	for i := range p.Packages {
+		place := p.Packages[i].Place
+		p.Packages[i].own = !inNodeModules(place) && place != ".." && !strings.HasPrefix(place, "../") && (w.match(place) || len(w.unread) > 0)
+	}
 	required := map[int]bool{}
 	for _, pkg := range p.Packages {
 		for _, e := range pkg.Edges {

@@ -182,8 +182,10 @@ func parseClassic(data []byte, folders manifests) (*Project, error) {
 // pkg describes an entry.
 func (e *classicEntry) pkg() Package {
 	p := Package{Place: strings.Join(e.patterns, ", "), Version: e.version, Integrity: e.integrity}
+	var names []string
 	for _, pattern := range e.patterns {
 		name, spec, _ := cutSpec(pattern)
+		names = append(names, name)
 		if alias, ok := strings.CutPrefix(spec, "npm:"); ok {
 			if real, _, _ := cutSpec(alias); real != "" {
 				name = real
@@ -193,6 +195,7 @@ func (e *classicEntry) pkg() Package {
 			p.Name = name
 		}
 	}
+	p.Names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
 	address, fragment, _ := strings.Cut(e.resolved, "#")
 	p.Resolved = e.resolved
 	if p.fetchedFrom() != SourceGit {

@@ -52,6 +52,7 @@ func NPMCodes() []NPMCode {
 		never(CodeIntegrityChanged),
 		row(CodeNoLockfileDigest, Deny),
 		row(CodeResolvedElsewhere, Deny),
+		row(CodeAliasUndeclared, Deny),
 		row(CodeNotInRegistry, Deny),
 		never(CodeAnswerMalformed),
 		when(row(CodeRegistrySignatureMissing, Deny), "not made where the registry was not asked, or its keys are not known"),

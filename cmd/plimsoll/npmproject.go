@@ -97,7 +97,7 @@ func (t *npmTarget) readProject(path string, folder bool) error {
 		return failed(fmt.Errorf("reading lockfile: %w", err))
 	}
 	t.lock = data
-	if t.project, err = lockfile.ParseLockfile(formatOf(file), data); err != nil {
+	if t.project, err = lockfile.ParseLockfileIn(os.DirFS(dir), formatOf(file), data); err != nil {
 		return (&exitError{code: exitNo, err: fmt.Errorf("%s: %w", path, err)}).withHint("let the package manager write it anew, and look at what changed")
 	}
 	return nil

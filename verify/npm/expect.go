@@ -69,35 +69,81 @@ func (j *job) expectations(answered Answered) {
 	found := j.result.facts.expected
 	e := j.inspector.Expectations
 	line, recorded := e.line(j.pkg)
-	if e != nil && !recorded {
-		j.newPackage(found)
+	switch {
+	case e == nil:
 		return
-	}
-	if !recorded {
+	case !recorded:
+		j.newPackage(found)
+		j.inPlaceOf()
 		return
 	}
 	if held := line.Versions[j.pkg.Version]; held != "" && !j.ownChecksum() && !sameDigest(held, j.pkg.Integrity) {
 		j.find(&verify.Refusal{Code: verify.CodeIntegrityChanged, Expected: held + ", as recorded", Found: cmp.Or(j.pkg.Integrity, "none")})
 	}
 	j.sameRegistry(line, found)
+	j.inPlaceOf()
 	if slices.Contains(line.Except, j.pkg.Version) && j.inspector.Expectations.holds(j.pkg, j.pkg.Integrity) {
 		return // these very bytes were accepted as they are
 	}
 	j.sameBuild(line)
 }
 
-// elsewhere judges a package that is no registry's: a name that is known from one must
-// not come from somewhere else without a word.
-func (j *job) elsewhere() {
-	if j.inspector.Expectations == nil || j.bundled || j.source == lockfile.SourceWorkspace {
+// inPlaceOf denies a package of a registry that is installed or required under the name
+// of another one that is known, unless the expectations know it as that.
+func (j *job) inPlaceOf() {
+	for _, name := range j.names {
+		known := j.beside.known[name]
+		if len(known) == 0 || j.knownAs(name) {
+			continue
+		}
+		j.find(&verify.Refusal{Code: verify.CodeRegistryDiffers, Expected: "the registry's package " + name + ", as is recorded of " + strings.Join(known, ", "), Found: j.pkg.String() + ", installed as " + name})
 		return
 	}
+}
+
+// knownAs tells whether the package is recorded as installed under another name.
+func (j *job) knownAs(name string) bool {
+	return slices.ContainsFunc(j.beside.known[j.pkg.Name], func(line string) bool { return slices.Contains(j.inspector.Expectations.Lines[line].InstalledAs, name) })
+}
+
+// aliased denies a package that is installed under another name than its own, and nothing
+// asks for that. Of one that is not what is required at all, that is said.
+func (j *job) aliased() {
+	if j.bundled || j.source == lockfile.SourceUnknown || j.unasked != "" {
+		return
+	}
+	for _, name := range j.undeclared {
+		if !j.knownAs(name) {
+			j.find(&verify.Refusal{Code: verify.CodeAliasUndeclared, Expected: "the package " + name, Found: j.pkg.String() + ", installed as " + name})
+			return
+		}
+	}
+}
+
+// elsewhere judges a package that is no registry's: a name that is known from one must
+// not come from somewhere else without a word. A folder of the project may have the name
+// of a registry's package that is in use beside it.
+func (j *job) elsewhere() {
+	if j.inspector.Expectations == nil || j.bundled {
+		return
+	}
+	folder := j.source == lockfile.SourceWorkspace
 	found := j.source.String()
 	if j.entry.Resolved != "" {
 		found += " " + originOfURL(j.entry.Resolved)
 	}
-	if known := j.inspector.Expectations.others(j.pkg.Name); len(known) > 0 {
+	for _, name := range slices.Concat([]string{j.pkg.Name}, j.names) {
+		known := j.beside.known[name]
+		if len(known) == 0 || folder && j.beside.inUse[name] {
+			continue
+		}
+		if name != j.pkg.Name {
+			found = j.pkg.String() + " from " + found + ", installed as " + name
+		}
 		j.find(&verify.Refusal{Code: verify.CodeRegistryDiffers, Expected: "a registry's package, as is recorded of " + strings.Join(known, ", "), Found: found})
+		return
+	}
+	if folder {
 		return
 	}
 	j.find(&verify.Refusal{Code: verify.CodeNewPackage, Expected: "a package that the expectations know", Found: j.pkg.String() + ", " + found,
@@ -108,7 +154,7 @@ func (j *job) elsewhere() {
 // tells where the name comes from.
 func (j *job) newPackage(found Expected) {
 	r := &verify.Refusal{Code: verify.CodeNewPackage, Expected: "a package that the expectations know", Found: j.pkg.String()}
-	others := j.inspector.Expectations.others(j.pkg.Name)
+	others := j.beside.known[j.pkg.Name]
 	if len(others) > 0 {
 		r.Found += ", of which only " + strings.Join(others, ", ") + " is known" + j.builtOtherwise(others)
 	}

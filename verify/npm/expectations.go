@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -41,6 +39,8 @@ type Expected struct {
 	Workflow     string `json:"workflow,omitempty"` // path in the repository
 	Ref          string `json:"ref,omitempty"`      // tag, branch, pull request or other
 	Runner       string `json:"runner,omitempty"`
+	// InstalledAs are other names under which the project installs or requires it.
+	InstalledAs []string `json:"installedAs,omitempty"`
 	// InstallScripts are those that the package had.
 	InstallScripts []string          `json:"installScripts,omitempty"`
 	Versions       map[string]string `json:"versions"` // version to integrity
@@ -106,6 +106,11 @@ func (e Expected) check(line string) error {
 			return fmt.Errorf("versions: %s: %w", version, err)
 		}
 	}
+	for _, name := range e.InstalledAs {
+		if err := (Package{Name: name, Version: "0.0.0"}).check(); err != nil {
+			return fmt.Errorf("installedAs: %w", err)
+		}
+	}
 	for _, version := range e.Except {
 		if e.Versions[version] == "" {
 			return fmt.Errorf("except: %.100q is not among the versions", version)
@@ -148,18 +153,4 @@ func sameDigest(a, b string) bool {
 	x, errX := SHA512(a)
 	y, errY := SHA512(b)
 	return errX == nil && errY == nil && x == y
-}
-
-// others returns the lines that are recorded of a name, in their order.
-func (e *Expectations) others(name string) []string {
-	if e == nil {
-		return nil
-	}
-	var lines []string
-	for _, line := range slices.Sorted(maps.Keys(e.Lines)) {
-		if nameOf(line) == name {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }

@@ -80,6 +80,7 @@ type Report struct {
 // panicked, the evidence cannot be read).
 func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Report, error) {
 	jobs := collect(project)
+	all := newBeside(jobs, i.Expectations)
 	if i.Installed != nil {
 		if err := findStored(i.Installed, jobs); err != nil {
 			return nil, err
@@ -90,7 +91,7 @@ func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Re
 	workers.SetLimit(max(i.Workers, runtime.GOMAXPROCS(0)))
 	var done atomic.Int64
 	for _, j := range jobs {
-		j.inspector, j.waivers = i, waivers
+		j.inspector, j.beside, j.waivers = i, all, waivers
 		workers.Go(func() error {
 			err := j.run(ctx)
 			if n := int(done.Add(1)); i.Progress != nil {
@@ -183,6 +184,7 @@ func (j *job) run(ctx context.Context) (err error) {
 // check makes every check in order. It tells whether the package is a registry's.
 func (j *job) check(ctx context.Context) (registry bool, err error) {
 	j.malicious()
+	j.aliased()
 	if !j.fromRegistry() {
 		j.elsewhere()
 		j.scripts(nil)

@@ -181,10 +181,40 @@ func (j *job) mayRunScripts() bool {
 
 // malicious looks the package up in the advisories.
 func (j *job) malicious() {
-	if j.inspector.Advisories == nil || j.source == lockfile.SourceWorkspace || j.pkg.Name == "" {
+	if j.inspector.Advisories == nil || j.source == lockfile.SourceWorkspace {
 		return
 	}
-	for _, id := range j.inspector.Advisories.Malicious(j.pkg.Name, j.pkg.Version) {
-		j.find(&verify.Refusal{Code: verify.CodeMalicious, Advisory: id, Expected: "a package that no advisory calls malicious", Found: fmt.Sprintf("%.100s is about %s", id, j.pkg)})
+	for _, pkg := range j.calledSo() {
+		for _, id := range j.inspector.Advisories.Malicious(pkg.Name, pkg.Version) {
+			j.find(&verify.Refusal{Code: verify.CodeMalicious, Advisory: id, Expected: "a package that no advisory calls malicious", Found: fmt.Sprintf("%.100s is about %s", id, pkg)})
+		}
 	}
+}
+
+// calledSo lists what a package may be: what the lockfile calls it, what its address does,
+// and what it is installed as. An alias of a registry's package that is asked for says
+// nothing about what it is.
+func (j *job) calledSo() []Package {
+	var all []Package
+	seen := map[Package]bool{}
+	add := func(name, version string) {
+		if pkg := (Package{Name: name, Version: version}); name != "" && !seen[pkg] {
+			seen[pkg], all = true, append(all, pkg)
+		}
+	}
+	add(j.pkg.Name, j.pkg.Version)
+	names := j.undeclared
+	if j.source != lockfile.SourceRegistry {
+		names = j.names
+	}
+	for _, name := range names {
+		add(name, j.pkg.Version)
+	}
+	if name, version, ok := j.entry.Addressed(); ok {
+		add(name, version)
+		for _, as := range names {
+			add(as, version)
+		}
+	}
+	return all
 }

@@ -3,6 +3,7 @@ package npm
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -13,16 +14,41 @@ import (
 
 // job is one package version to check.
 type job struct {
-	pkg       Package
-	source    lockfile.Source
-	bundled   bool
-	entry     lockfile.Package // one of its places
-	inspector *Inspector
-	waivers   *verify.WaiverBook
-	compared  bool     // with what is installed
-	holds     []string // places of packages that its tarball puts below its own
-	store     []string // folders of bun's that the package lies in
-	result    Result
+	pkg        Package
+	source     lockfile.Source
+	bundled    bool
+	entry      lockfile.Package // one of its places
+	inspector  *Inspector
+	beside     beside
+	waivers    *verify.WaiverBook
+	names      []string // others than its own under which it is installed or required
+	undeclared []string // those of them under which nothing asks for this package
+	unasked    string   // what is required, where that is a registry's package and this is none
+	compared   bool     // with what is installed
+	holds      []string // places of packages that its tarball puts below its own
+	store      []string // folders of bun's that the package lies in
+	result     Result
+}
+
+// beside is what all jobs of a run are judged beside. It is only read.
+type beside struct {
+	inUse map[string]bool     // the names of packages that come from a registry
+	known map[string][]string // the lines that are recorded, by name, in their order
+}
+
+func newBeside(jobs []*job, e *Expectations) beside {
+	b := beside{inUse: map[string]bool{}, known: map[string][]string{}}
+	for _, j := range jobs {
+		if j.source == lockfile.SourceRegistry && !j.bundled {
+			b.inUse[j.pkg.Name] = true
+		}
+	}
+	if e != nil {
+		for _, line := range slices.Sorted(maps.Keys(e.Lines)) {
+			b.known[nameOf(line)] = append(b.known[nameOf(line)], line)
+		}
+	}
+	return b
 }
 
 func collect(project *lockfile.Project) []*job {
@@ -34,7 +60,6 @@ func collect(project *lockfile.Project) []*job {
 	}
 	byKey := map[key]*job{}
 	var jobs []*job
-	aliases := aliasesOf(project)
 	for i, p := range project.Packages {
 		if i == 0 {
 			continue
@@ -58,14 +83,16 @@ func collect(project *lockfile.Project) []*job {
 		if p.Place != "" {
 			j.result.Places = append(j.result.Places, p.Place)
 		}
-		for _, alias := range aliases[i] {
-			if !slices.Contains(j.result.Aliases, alias) {
-				j.result.Aliases = append(j.result.Aliases, alias)
-			}
-		}
+		j.names = append(j.names, p.Names...)
+		j.undeclared = append(j.undeclared, p.Undeclared...)
+		j.unasked = cmp.Or(j.unasked, p.Unasked)
 	}
 	for _, j := range jobs {
-		slices.Sort(j.result.Aliases)
+		j.names, j.undeclared = sorted(j.names), sorted(j.undeclared)
+		j.result.names, j.result.undeclared = j.names, j.undeclared
+		if j.source != lockfile.SourceWorkspace {
+			j.result.Aliases = j.names
+		}
 	}
 	slices.SortFunc(jobs, func(a, b *job) int {
 		return cmp.Or(strings.Compare(a.pkg.Name, b.pkg.Name), strings.Compare(a.pkg.Version, b.pkg.Version),
@@ -74,17 +101,10 @@ func collect(project *lockfile.Project) []*job {
 	return jobs
 }
 
-// aliasesOf lists the other names under which packages are required.
-func aliasesOf(project *lockfile.Project) map[int][]string {
-	aliases := map[int][]string{}
-	for _, p := range project.Packages {
-		for _, e := range p.Edges {
-			if to := project.Packages[e.To]; e.Kind != lockfile.EdgeWorkspace && e.Name != to.Name && to.Source != lockfile.SourceWorkspace {
-				aliases[e.To] = append(aliases[e.To], e.Name)
-			}
-		}
-	}
-	return aliases
+// sorted is a list in its order, each once.
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func (j *job) kind() string {
@@ -102,6 +122,7 @@ func (j *job) fromRegistry() bool {
 	other := func(found string) *verify.Refusal {
 		return &verify.Refusal{Code: verify.CodeNotFromRegistry, Expected: "a registry package", Found: found}
 	}
+	j.takenFromElsewhere()
 	switch {
 	case j.bundled:
 		j.find(other("one that lies in its parent's tarball"))
@@ -121,6 +142,25 @@ func (j *job) fromRegistry() bool {
 		j.find(other(j.source.String()))
 	}
 	return false
+}
+
+// takenFromElsewhere denies a package that comes from no registry where a registry's is
+// required, and one at a registry's address of another package.
+func (j *job) takenFromElsewhere() {
+	if j.bundled || j.source == lockfile.SourceUnknown {
+		return
+	}
+	found := j.source.String()
+	if j.source == lockfile.SourceWorkspace {
+		found = "the folder " + strings.Join(j.result.Places, ", ")
+	} else if j.entry.Resolved != "" {
+		found += " " + lockfile.WithoutUsers(j.entry.Resolved)
+	}
+	if j.unasked != "" {
+		j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a registry's package, as is required: " + j.unasked, Found: found})
+	} else if name, version, ok := j.entry.Addressed(); ok && j.pkg.Version != "" && j.source == lockfile.SourceTarball {
+		j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "the address of " + j.pkg.String(), Found: "that of " + name + "@" + version})
+	}
 }
 
 // patched says that the package manager changes a package's files after they were

@@ -55,6 +55,8 @@ type Result struct {
 	Level     int                `json:"buildLevel"`  // SLSA build level of its verified provenance; 0 without
 
 	name, version string
+	names         []string // others than its own under which it is installed or required
+	undeclared    []string // those of them that nothing asks for
 	facts         facts
 }
 

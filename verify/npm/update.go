@@ -25,6 +25,9 @@ func (e *Expectations) Update(report *Report) *Expectations {
 		}
 		if r.unsettled() || (r.Kind != "registry" && !r.accepts(verify.CodeRegistryDiffers)) {
 			open[r.name] = true
+			for _, name := range r.names {
+				open[name] = true
+			}
 		}
 	}
 	next := &Expectations{Lines: map[string]Expected{}}
@@ -85,7 +88,7 @@ func first(results []Result) Expected {
 		base = results[i]
 	}
 	x := base.facts.expected
-	x.Versions = map[string]string{}
+	x.Versions, x.InstalledAs = map[string]string{}, nil
 	var scripts []string
 	for _, r := range results {
 		x = x.with(r)
@@ -102,12 +105,22 @@ func (x Expected) with(r Result) Expected {
 		return x
 	}
 	x.Versions[r.version] = r.facts.integrity
+	x.InstalledAs = sorted(append(slices.Clone(x.InstalledAs), r.otherNames()...))
 	if x.Provenance && (r.Origin == nil || len(x.differences(r.facts)) > 0) {
 		x.Except = append(x.Except, r.version)
 		slices.Sort(x.Except)
 		x.Except = slices.Compact(x.Except)
 	}
 	return x
+}
+
+// otherNames are the names under which a package is installed, and something asks for that
+// or a person accepted it.
+func (r Result) otherNames() []string {
+	if r.accepts(verify.CodeAliasUndeclared) || r.accepts(verify.CodeRegistryDiffers) {
+		return r.names
+	}
+	return slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return slices.Contains(r.undeclared, name) })
 }
 
 // updated is a recorded line with the versions that are used now.
@@ -118,7 +131,7 @@ func (x Expected) updated(results []Result) Expected {
 			x = x.accepted(r)
 		}
 	}
-	x.Versions, x.Except = map[string]string{}, nil
+	x.Versions, x.Except, x.InstalledAs = map[string]string{}, nil, nil
 	for _, r := range results {
 		if held := old.Versions[r.version]; held != "" { // what was recorded stays
 			x.Versions[r.version] = held
@@ -126,12 +139,16 @@ func (x Expected) updated(results []Result) Expected {
 				x.Except = append(x.Except, r.version)
 			}
 		}
+		for _, name := range r.names { // those that were recorded stay too
+			if slices.Contains(old.InstalledAs, name) {
+				x.InstalledAs = append(x.InstalledAs, name)
+			}
+		}
 		if !r.unsettled() {
 			x = x.with(r)
 		}
 	}
-	slices.Sort(x.Except)
-	x.Except = slices.Compact(x.Except)
+	x.Except, x.InstalledAs = sorted(x.Except), sorted(x.InstalledAs)
 	return x
 }
 

@@ -205,10 +205,12 @@ func (p *Policy) level(signer, builder string) int {
 
 // LevelOf returns what a build is worth by whoever made a verified signature about it:
 // the level of the policy's table for that signer and builder, else 1 (SLSA v1.1: a
-// level is claimed for a builder by whoever verifies).
-func (p *Policy) LevelOf(s Signature, builder string) int {
-	signer, _, refused := p.identify(s)
-	if refused != nil {
+// level is claimed for a builder by whoever verifies). A signature that the policy would
+// not admit about the artifact (revoked, out of its window, too few witnesses) is worth
+// no more than one by nobody that it knows.
+func (p *Policy) LevelOf(s Signature, builder string, artifact Artifact, now time.Time) int {
+	signer, window, refused := p.identify(s)
+	if refused != nil || signer.admit(window, s, artifact, now) != nil {
 		return 1
 	}
 	return p.level(signer.Name, builder)

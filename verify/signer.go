@@ -88,7 +88,7 @@ func (p *Policy) identify(s Signature) (Signer, Window, *Refusal) {
 				found, window = append(found, signer), k.Window
 			}
 		}
-		if i := signer.Identity; i != nil && s.Certificate != nil && signer.Root.Name() == s.Root && i.maySign(s.Certificate) {
+		if i := signer.Identity; i != nil && s.Certificate != nil && signer.Root.vouchedFor(s) && i.maySign(s.Certificate) {
 			found, window = append(found, signer), i.Window
 		}
 	}
@@ -100,6 +100,15 @@ func (p *Policy) identify(s Signature) (Signer, Window, *Refusal) {
 	}
 	return Signer{}, Window{}, &Refusal{Code: CodeSignerAmbiguous, Expected: "a signature by one of the policy's signers",
 		Found: fmt.Sprintf("%s, who is both %q and %q", s.describe(), found[0].Name, found[1].Name)}
+}
+
+// vouchedFor tells whether this root vouched for a signature. A file is told by its
+// digest: who verifies without the policy's roots does not know what it calls them.
+func (r RootRef) vouchedFor(s Signature) bool {
+	if r.File != "" {
+		return s.RootDigest == "sha256:"+r.SHA256
+	}
+	return s.Root == PublicGoodName
 }
 
 // describeSigners lists whom the policy knows of the kind that signed.

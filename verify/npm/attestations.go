@@ -148,15 +148,13 @@ func originOf(pkg Package, publish, provenance []statement, allOpened bool) (*Or
 		return nil, []*verify.Refusal{{Code: verify.CodeTimeInvalid, Expected: "a signed time of publication", Found: "none"}}
 	}
 	sum := sha256.Sum256(provenance[0].bundle)
-	signature := provenance[0].Signature()
-	signature.Root = verify.PublicGoodName // what the checker trusts stands in its place
 	return &Origin{
 		Registry: registry, PublishedAt: times[0].Time,
 		Issuer: certificate.Issuer, Identity: certificate.Identity,
 		Repository: certificate.Repository, RepositoryID: certificate.RepositoryID, OwnerID: certificate.OwnerID,
 		Commit: certificate.Commit, Ref: certificate.Ref, Workflow: certificate.BuildConfig,
 		Runner: certificate.Runner, Trigger: certificate.Trigger, Bundle: "sha256:" + hex.EncodeToString(sum[:]),
-		signature: signature, builder: builder,
+		signature: provenance[0].Signature(), builder: builder,
 	}, nil
 }
 

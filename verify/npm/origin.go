@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"plimsoll.example/attest"
 	"plimsoll.example/verify"
 )
 
@@ -69,8 +70,17 @@ func (j *job) build(origin *Origin) {
 	}
 	j.result.Level = 1
 	if j.inspector.Policy != nil {
-		j.result.Level = j.inspector.Policy.LevelOf(origin.signature, origin.builder)
+		j.result.Level = j.inspector.Policy.LevelOf(origin.signature, origin.builder, j.artifact(), j.inspector.Now)
 	}
+}
+
+// artifact is what attestations are about, as a policy names artifacts.
+func (j *job) artifact() verify.Artifact {
+	artifact := verify.Artifact{Name: j.pkg.String()}
+	if sum, err := SHA512(j.pkg.Integrity); err == nil {
+		artifact.Digests = attest.DigestSet{"sha512": sum}
+	}
+	return artifact
 }
 
 // sameRegistry compares two addresses of registries. Scheme and host are the same in

@@ -31,6 +31,7 @@ var proofsSince = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 // reported and not judged. It may be used by several goroutines.
 type LogChecker struct {
 	material root.TrustedMaterial
+	name     string // of the root, if it is the embedded one
 	digest   string
 	keys     []Key
 	least    Witnesses
@@ -50,7 +51,12 @@ func NewLogChecker(trusted *Root, keys []Key) (*LogChecker, error) {
 		}
 		known[k.Hint] = root.NewExpiringKey(verifier, k.NotBefore, k.NotAfter)
 	}
+	name := ""
+	if trusted.embedded() {
+		name = verify.PublicGoodName
+	}
 	return &LogChecker{
+		name:     name,
 		material: root.TrustedMaterialCollection{root.NewTrustedPublicKeyMaterialFromMapping(known), trusted.material},
 		digest:   trusted.digest,
 		keys:     keys,
@@ -176,7 +182,7 @@ func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.Ver
 
 // signature turns what sigstore-go verified into what a policy reads.
 func (c *LogChecker) signature(e *entity, entries int, result *sgverify.VerificationResult) (verify.Signature, error) {
-	s := verify.Signature{RootDigest: c.digest}
+	s := verify.Signature{Root: c.name, RootDigest: c.digest}
 	for _, t := range result.VerifiedTimestamps {
 		kind := "timestamp-authority"
 		if t.Type == "Tlog" {

@@ -35,6 +35,12 @@ type Root struct {
 // Digest returns "sha256:HEX" of the root's file.
 func (r *Root) Digest() string { return r.digest }
 
+// embedded tells whether this is the root that PublicGood returns.
+func (r *Root) embedded() bool {
+	sum := sha256.Sum256(publicGoodRoot)
+	return r.digest == "sha256:"+hex.EncodeToString(sum[:])
+}
+
 // PublicGood returns the embedded root of Sigstore's public-good instance.
 func PublicGood() (*Root, error) { return ParseRoot(publicGoodRoot) }
 

@@ -239,7 +239,7 @@ func (rules *NPMRules) explain() []string {
 	}
 	return []string{
 		"it is a passed verification summary by " + rules.Verifier,
-		fmt.Sprintf("it counts as many dependencies as the SBOM of %q lists npm packages, of which %d may be below SLSA build level %d", rules.SBOM, rules.Below, rules.MinLevel),
+		fmt.Sprintf("it counts as many dependencies as the SBOM of %q lists, of which %d may be below SLSA build level %d", rules.SBOM, rules.Below, rules.MinLevel),
 	}
 }
 

@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	packageurl "github.com/package-url/packageurl-go"
 	"plimsoll.example/attest"
 )
 
-// An NPMPackage is an npm package of an SBOM, with the digest that the SBOM gives.
-type NPMPackage struct {
-	Purl   string
-	Name   string // with its scope
-	SHA512 string // hex; "" if the SBOM gives none
+// A Dependency is what an SBOM lists of what the artifact is made of.
+type Dependency struct {
+	Purl    string // or what else the SBOM calls it
+	Name    string // of an npm package, with its scope; "" for anything else
+	Version string // of an npm package
+	SHA512  string // of an npm package, hex; "" if the SBOM gives none, or two
 }
 
 // A PackageChecker verifies where an npm package came from by a registry's answers
@@ -24,9 +26,8 @@ type PackageChecker interface {
 	CheckPackage(ctx context.Context, name, version, sha512 string) error
 }
 
-// npmPackages lists the npm packages of a CycloneDX statement, each purl and digest
-// once.
-func npmPackages(s attest.Statement) ([]NPMPackage, error) {
+// dependenciesIn lists the dependencies in a CycloneDX statement, each once.
+func dependenciesIn(s attest.Statement) ([]Dependency, error) {
 	if s.PredicateType != attest.TypeCycloneDX {
 		return nil, fmt.Errorf("expected %s, found %s", attest.TypeCycloneDX, s.PredicateType)
 	}
@@ -34,57 +35,79 @@ func npmPackages(s attest.Statement) ([]NPMPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.npmPackages()
+	return d.dependencies()
 }
 
-func (d *document) npmPackages() ([]NPMPackage, error) {
-	var packages []NPMPackage
-	seen := map[string]bool{}
+// dependencies lists every component but the main one and files, nested ones too. An npm
+// package is one by name, version and digest, however its purl is written; one purl with
+// two digests are two packages, of which both must be proven.
+func (d *document) dependencies() ([]Dependency, error) {
+	var list []Dependency
+	seen := map[Dependency]bool{}
 	for _, c := range d.all() {
-		if c.Purl == "" {
+		if c.Type == "file" {
 			continue
 		}
-		p, err := packageurl.FromString(c.Purl)
-		if err != nil {
-			return nil, fmt.Errorf("component %.200q: %w", c.Purl, err)
-		}
-		if p.Type != packageurl.TypeNPM {
-			continue
-		}
-		one := NPMPackage{Purl: c.Purl, Name: strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")}
-		for _, r := range c.References {
-			for _, h := range r.Hashes {
-				if r.Type == "distribution" && h.Alg == "SHA-512" {
-					one.SHA512 = strings.ToLower(h.Content)
-				}
+		one := Dependency{Purl: c.name()}
+		if c.Purl != "" {
+			p, err := packageurl.FromString(c.Purl)
+			if err != nil {
+				return nil, fmt.Errorf("component %.200q: %w", c.Purl, err)
+			}
+			if p.Type == packageurl.TypeNPM {
+				one.Name, one.Version, one.SHA512 = strings.TrimPrefix(p.Namespace+"/"+p.Name, "/"), p.Version, c.sha512()
 			}
 		}
-		// One purl with two digests are two packages, of which both must be proven.
-		if key := one.Purl + " " + one.SHA512; !seen[key] {
+		key := one
+		if key.Name != "" {
+			key.Purl = ""
+		}
+		if !seen[key] {
 			seen[key] = true
-			packages = append(packages, one)
+			list = append(list, one)
 		}
 	}
-	return packages, nil
+	return list, nil
+}
+
+// sha512 returns the digest of what a component was distributed as, which stands beside
+// the component (npm) or its distribution (this program). Of two that differ, nobody can
+// tell which is meant.
+func (c component) sha512() string {
+	var digest string
+	hashes := c.Hashes
+	for _, r := range c.References {
+		if r.Type == "distribution" {
+			hashes = append(hashes[:len(hashes):len(hashes)], r.Hashes...)
+		}
+	}
+	for _, h := range hashes {
+		content := strings.ToLower(h.Content)
+		switch {
+		case h.Alg != "SHA-512":
+		case digest == "":
+			digest = content
+		case digest != content:
+			return ""
+		}
+	}
+	return digest
 }
 
 // judgeAnswers verifies every npm package of an SBOM by saved answers.
 func (e *evaluation) judgeAnswers(rules *NPMRules, c candidate, j *judged) []*Refusal {
-	packages, err := npmPackages(c.statement.statement)
+	dependencies, err := dependenciesIn(c.statement.statement)
 	if err != nil {
 		return []*Refusal{{Code: CodePredicateMalformed, Expected: "an SBOM that lists npm packages", Found: err.Error()}}
 	}
+	packages := slices.DeleteFunc(dependencies, func(d Dependency) bool { return d.Name == "" })
 	if e.gate.Packages == nil {
 		e.err = errors.New("the policy verifies saved npm answers, and no folder of them was named")
 		return nil
 	}
 	var unproven []*Refusal
 	for _, p := range packages {
-		purl, err := packageurl.FromString(p.Purl)
-		if err != nil {
-			return []*Refusal{{Code: CodePredicateMalformed, Expected: "a purl", Found: p.Purl}}
-		}
-		err = e.gate.Packages.CheckPackage(e.ctx, p.Name, purl.Version, p.SHA512)
+		err := e.gate.Packages.CheckPackage(e.ctx, p.Name, p.Version, p.SHA512)
 		var refused *Refusal
 		switch {
 		case err == nil:

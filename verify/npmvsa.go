@@ -11,11 +11,11 @@ import (
 	"plimsoll.example/attest"
 )
 
-// NPMPackagesOf lists the npm packages of a CycloneDX document, each purl and digest
-// once. One whose main component has another digest than the artifact is about something
+// DependenciesOf lists the dependencies in a CycloneDX document, each once: every
+// component but the main one and files. One whose main component has another digest than the artifact is about something
 // else; of one without a digest the caller must know what it is about. Errors are
 // *Refusal.
-func NPMPackagesOf(document []byte, artifact Artifact) ([]NPMPackage, error) {
+func DependenciesOf(document []byte, artifact Artifact) ([]Dependency, error) {
 	d, err := readDocument(document)
 	if err != nil {
 		return nil, &Refusal{Code: CodePredicateMalformed, Expected: "a CycloneDX document", Found: err.Error()}
@@ -23,11 +23,11 @@ func NPMPackagesOf(document []byte, artifact Artifact) ([]NPMPackage, error) {
 	if _, other := d.mainHashes(artifact); other != "" {
 		return nil, &Refusal{Code: CodeSBOMNotAbout, Expected: "an SBOM about " + describeDigests(artifact.Digests), Found: other}
 	}
-	packages, err := d.npmPackages()
+	list, err := d.dependencies()
 	if err != nil {
-		return nil, &Refusal{Code: CodePredicateMalformed, Expected: "an SBOM that lists npm packages", Found: err.Error()}
+		return nil, &Refusal{Code: CodePredicateMalformed, Expected: "an SBOM that lists dependencies", Found: err.Error()}
 	}
-	return packages, nil
+	return list, nil
 }
 
 // Dependencies are what was found out about the dependencies of an artifact.

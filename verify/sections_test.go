@@ -399,16 +399,18 @@ func TestSummaries(t *testing.T) {
 	s.t = t
 	npm := signers + "requirements:\n  sbom: {type: " + attest.TypeCycloneDX + ", signed-by: alice}\n  npm:\n    type: " + attest.TypeVSA +
 		"\n    signed-by: gatekeeper\n    npm: {sbom: sbom, verifier: https://gate.example, min-level: 2, below: 1}\n"
-	sbom := s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"type":"library","name":"a","purl":"pkg:npm/a@1"},{"type":"library","name":"b","purl":"pkg:npm/b@1","components":[{"type":"library","name":"c","purl":"pkg:npm/c@1"}]},{"type":"library","name":"d","purl":"pkg:golang/d@1"}]}`)
+	sbom := s.says("alice", attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"type":"library","name":"a","purl":"pkg:npm/a@1"},{"type":"library","name":"b","purl":"pkg:npm/b@1","components":[{"type":"library","name":"c","purl":"pkg:npm/c@1"}]},{"type":"library","name":"d","purl":"pkg:golang/d@1"},{"type":"library","name":"e"},{"type":"file","name":"f"},{"type":"library","name":"a","purl":"pkg:npm/%61@1?x=y#z"}]}`)
 	counts := func(levels string) []byte { return vsa(passed + `,"dependencyLevels":{` + levels + `}`) }
-	s.expect(npm, "allowed", sbom, counts(`"SLSA_BUILD_LEVEL_0":1,"SLSA_BUILD_LEVEL_2":2`))
-	s.expect(npm, "DEPENDENCIES_OMITTED", sbom, counts(`"SLSA_BUILD_LEVEL_2":2`))
-	s.expect(npm, "DEPENDENCIES_OMITTED", sbom, counts(`"SLSA_BUILD_LEVEL_2":4`))
-	s.expect(npm, "DEPENDENCY_LEVEL_LOW", sbom, counts(`"SLSA_BUILD_LEVEL_0":2,"SLSA_BUILD_LEVEL_3":1`))
-	s.expect(npm, "PREDICATE_MALFORMED", sbom, counts(`"SLSA_BUILD_LEVEL_0":-1,"SLSA_BUILD_LEVEL_3":3`))
+	// What is no npm package is counted too: a, b, c, d and e.
+	s.expect(strings.Replace(npm, "below: 1", "below: 2", 1), "allowed", sbom, counts(`"SLSA_BUILD_LEVEL_0":2,"SLSA_BUILD_LEVEL_2":3`))
+	s.expect(npm, "DEPENDENCY_LEVEL_LOW", sbom, counts(`"SLSA_BUILD_LEVEL_0":2,"SLSA_BUILD_LEVEL_2":3`))
+	s.expect(npm, "allowed", sbom, counts(`"SLSA_BUILD_LEVEL_0":1,"SLSA_BUILD_LEVEL_2":4`))
+	s.expect(npm, "DEPENDENCIES_OMITTED", sbom, counts(`"SLSA_BUILD_LEVEL_2":3`))
+	s.expect(npm, "DEPENDENCIES_OMITTED", sbom, counts(`"SLSA_BUILD_LEVEL_2":6`))
+	s.expect(npm, "PREDICATE_MALFORMED", sbom, counts(`"SLSA_BUILD_LEVEL_0":-1,"SLSA_BUILD_LEVEL_3":5`))
 	s.expect(npm, "DEPENDENCIES_OMITTED", sbom, vsa(passed))
-	s.expect(npm, "TYPE_MISSING REFERENCE_UNMET", counts(`"SLSA_BUILD_LEVEL_2":3`))
-	s.expect(npm, "VSA_FAILED", sbom, vsa(strings.Replace(passed, "PASSED", "FAILED", 1)+`,"dependencyLevels":{"SLSA_BUILD_LEVEL_2":3}`))
+	s.expect(npm, "TYPE_MISSING REFERENCE_UNMET", counts(`"SLSA_BUILD_LEVEL_2":5`))
+	s.expect(npm, "VSA_FAILED", sbom, vsa(strings.Replace(passed, "PASSED", "FAILED", 1)+`,"dependencyLevels":{"SLSA_BUILD_LEVEL_2":5}`))
 	builder := strings.ReplaceAll(npm, "signed-by: gatekeeper", "signed-by: alice") + "  built: {type: " + attest.TypeProvenance + ", signed-by: alice}\n"
 	if _, err := verify.ParsePolicy("p", []byte("version: 1\n"+strings.NewReplacer("KEY:alice", `{pem: "`+strings.ReplaceAll(string(s.signers["alice"].PublicPEM()), "\n", `\n`)+`"}`,
 		"KEY:gatekeeper", `{pem: "`+strings.ReplaceAll(string(s.signers["gatekeeper"].PublicPEM()), "\n", `\n`)+`"}`).Replace(builder))); err == nil || !strings.Contains(err.Error(), "does not vouch for its own dependencies") {
@@ -436,6 +438,14 @@ func TestAnswers(t *testing.T) {
 	g := s.gate(fmt.Sprintf(policy, 0))
 	g.Packages = packages{"@s/a@1 ab": true, "b@1 ab": true}
 	s.expectOf(g, s.artifact, "allowed", sbom)
+	// npm's own SBOM has the digest beside the component; two digests are none.
+	sum := func(hashes ...string) []byte {
+		return s.says("alice", attest.TypeCycloneDX, fmt.Sprintf(`{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{"type":"library","name":"b","purl":"pkg:npm/b@1","hashes":[{"alg":"SHA-512","content":%q}],"externalReferences":[{"type":"distribution","url":"x","hashes":[{"alg":"SHA-512","content":%q}]}]},{"type":"library","name":"d"}]}`, hashes[0], hashes[1]))
+	}
+	s.expectOf(g, s.artifact, "allowed", sum("ab", "ab"))
+	s.expectOf(g, s.artifact, "allowed", sum("AB", "ab"))
+	s.expectOf(g, s.artifact, "DEPENDENCY_UNPROVEN", sum("ab", "cd"))
+	s.expectOf(g, s.artifact, "DEPENDENCY_UNPROVEN", sum("cd", "ab"))
 	g.Packages = packages{"@s/a@1 ab": true}
 	s.expectOf(g, s.artifact, "DEPENDENCY_UNPROVEN", sbom)
 	one := s.gate(fmt.Sprintf(policy, 1))

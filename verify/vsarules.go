@@ -231,7 +231,7 @@ func (rules *NPMRules) judge(e *evaluation, c candidate, j *judged) []*Refusal {
 	return append(refusals, e.judgeCount(rules, total)...)
 }
 
-// judgeCount demands that a summary counts every npm package of the SBOM: a level
+// judgeCount demands that a summary counts every dependency in the SBOM: a level
 // that it leaves out is not zero.
 func (e *evaluation) judgeCount(rules *NPMRules, counted int) []*Refusal {
 	other, _ := e.gate.Policy.requirement(rules.SBOM)
@@ -240,12 +240,12 @@ func (e *evaluation) judgeCount(rules *NPMRules, counted int) []*Refusal {
 		return []*Refusal{{Code: CodeReferenceUnmet, Expected: fmt.Sprintf("requirement %q met, whose SBOM lists the dependencies", rules.SBOM), Found: "not met"}}
 	}
 	for _, c := range o.meeting {
-		packages, err := npmPackages(c.statement.statement)
+		listed, err := dependenciesIn(c.statement.statement)
 		if err != nil {
-			return []*Refusal{{Code: CodePredicateMalformed, Expected: "an SBOM that lists npm packages", Found: err.Error()}}
+			return []*Refusal{{Code: CodePredicateMalformed, Expected: "an SBOM that lists dependencies", Found: err.Error()}}
 		}
-		if len(packages) != counted {
-			return []*Refusal{{Code: CodeDependenciesOmitted, Expected: fmt.Sprintf("%d dependencies, as many as %s lists npm packages", len(packages), c.source),
+		if len(listed) != counted {
+			return []*Refusal{{Code: CodeDependenciesOmitted, Expected: fmt.Sprintf("%d dependencies, as many as %s lists", len(listed), c.source),
 				Found: fmt.Sprintf("%d in the summary's dependencyLevels", counted)}}
 		}
 	}

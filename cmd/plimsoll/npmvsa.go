@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	packageurl "github.com/package-url/packageurl-go"
 	"github.com/spf13/pflag"
 
 	"plimsoll.example/attest"
@@ -27,7 +26,7 @@ type npmVSA struct {
 func (v *npmVSA) add(flags *pflag.FlagSet) {
 	flags.StringVar(&v.file, "vsa", "", "write a SLSA verification summary to this file: how many dependencies of --artifact have which level; signed with --key or --keyless, else the bare statement")
 	flags.StringVar(&v.artifact, "artifact", "", "what the summary is about, for --vsa")
-	flags.StringVar(&v.sbom, "sbom", "", "the artifact's CycloneDX SBOM, whose npm packages are counted, for --vsa")
+	flags.StringVar(&v.sbom, "sbom", "", "the artifact's CycloneDX SBOM, whose dependencies are counted, for --vsa")
 	flags.StringVar(&v.verifier, "verifier-id", "", "the URI of who decides, for --vsa")
 	flags.StringVar(&v.resource, "resource-uri", "", "the URI of what is built, for --vsa")
 	flags.StringVar(&v.policy, "policy-uri", "", "the URI of the policy, for --vsa; else it is named by its digest")
@@ -54,11 +53,11 @@ func (v *npmVSA) check(flags *pflag.FlagSet) error {
 
 // A dependencySummary is to be written; the zero one writes nothing.
 type dependencySummary struct {
-	flags    *npmVSA
-	signing  *signing
-	subject  attest.Subject
-	sbom     string // digest
-	packages []verify.NPMPackage
+	flags   *npmVSA
+	signing *signing
+	subject attest.Subject
+	sbom    string // digest
+	listed  []verify.Dependency
 }
 
 // begin reads the key, and removes an older summary before anything is checked: if this
@@ -103,7 +102,7 @@ func (s *dependencySummary) read(ctx context.Context) error {
 	}
 	s.sbom = digestOf(document)
 	var refused *verify.Refusal
-	if s.packages, err = verify.NPMPackagesOf(document, verify.Artifact{Name: v.artifact, Digests: digests}); errors.As(err, &refused) {
+	if s.listed, err = verify.DependenciesOf(document, verify.Artifact{Name: v.artifact, Digests: digests}); errors.As(err, &refused) {
 		return (&exitError{code: exitNo, err: fmt.Errorf("--sbom %s: %w", v.sbom, err)}).withHint("%s", refused.WhatToDo())
 	} else if err != nil {
 		return failed(err)
@@ -125,7 +124,7 @@ func (s *dependencySummary) write(ctx context.Context, io stdio, o npmOutcome) e
 	if n := len(missing); n > 0 {
 		fmt.Fprintf(io.err, "plimsoll: the summary says FAILED: of the SBOM's packages %d are not in %s: %s\n", n, printable(o.target), printable(strings.Join(missing[:min(n, mostMissing)], ", ")))
 	}
-	levels, bundles := o.report.Levels(s.packages)
+	levels, bundles := o.report.Levels(s.listed)
 	d := verify.Dependencies{Passed: o.exit() == exitYes && len(missing) == 0, Levels: levels, Attestations: bundles, SBOM: s.sbom, At: o.clock}
 	if o.policy != nil {
 		d.Policy = o.policy.Digest
@@ -149,27 +148,18 @@ func (s *dependencySummary) missing(report *npm.Report) []string {
 		if err != nil {
 			digest = ""
 		}
-		checked[nameAndVersion(r.Purl)] = true
-		checked[nameAndVersion(r.Purl)+" "+digest] = true
+		checked[r.Package] = true
+		checked[r.Package+" "+digest] = true
 	}
 	var missing []string
-	for _, p := range s.packages {
-		key := nameAndVersion(p.Purl)
-		if p.SHA512 != "" {
-			key += " " + p.SHA512
+	for _, d := range s.listed {
+		key := d.Name + "@" + d.Version
+		if d.SHA512 != "" {
+			key += " " + d.SHA512
 		}
-		if !checked[key] {
-			missing = append(missing, p.Purl)
+		if d.Name != "" && !checked[key] {
+			missing = append(missing, d.Purl)
 		}
 	}
 	return missing
-}
-
-// nameAndVersion are those of a purl, whichever way it is written.
-func nameAndVersion(purl string) string {
-	p, err := packageurl.FromString(purl)
-	if err != nil {
-		return purl
-	}
-	return p.Namespace + "/" + p.Name + "@" + p.Version
 }

@@ -43,41 +43,47 @@ func NPMCodes() []NPMCode {
 	row := func(c Code, s Effect) NPMCode { return NPMCode{Code: c, Effect: s, Changeable: true, Waivable: true} }
 	when := func(r NPMCode, when string) NPMCode { r.When = when; return r }
 	return []NPMCode{
+		// kind, and what it is to be compared with
 		never(CodeNothingToCheck),
 		when(row(CodeNotFromRegistry, NotMade), "deny where the lockfile's entry is of no known kind"),
 		row(CodeSourceUnpinned, Deny),
 		row(CodeIntegrityMissing, Deny),
 		row(CodeIntegrityWeak, Deny),
 		never(CodeIntegrityAmbiguous),
-		never(CodeIntegrityChanged),
 		row(CodeNoLockfileDigest, Deny),
 		row(CodeResolvedElsewhere, Deny),
 		row(CodeAliasUndeclared, Deny),
 		row(CodeNotInRegistry, Deny),
 		never(CodeAnswerMalformed),
+		// registry signature
 		when(row(CodeRegistrySignatureMissing, Deny), "not made where the registry was not asked, or its keys are not known"),
 		never(CodeRegistryKeyUnknown),
 		never(CodeRegistrySignatureInvalid),
-		when(row(CodeKeyExpiredTimeUnsigned, Warn), "deny where the unsigned time of publication is after the key's end, or absent"),
+		when(row(CodeKeyExpiredTimeUnsigned, Warn), "deny where the time of publication is after the key's end, or absent; none where the log has it before"),
+		// attestations
 		row(CodeNoAttestations, Warn),
 		row(CodeAttestationsWithheld, Deny),
-		row(CodeProvenanceLost, Deny),
 		never(CodeAttestationMalformed), never(CodeStatementMalformed), never(CodeSubjectMismatch), never(CodeSignerUnknown),
 		never(CodeSignatureInvalid), never(CodeKeyExpired), never(CodeCertificateInvalid), never(CodeCertificateExpired),
 		never(CodeSCTInvalid), never(CodeLogMissing), never(CodeLogInvalid), never(CodeTimeInvalid),
-		never(CodePublishMissing), never(CodeProvenanceMissing), never(CodeAttestationRepeated), never(CodePredicateTypeDiffer),
-		never(CodePublishMismatch), never(CodeProvenanceMismatch), never(CodeIssuerUnknown),
+		never(CodeAttestationRepeated), never(CodePredicateTypeDiffer),
+		never(CodePublishMissing), never(CodePublishMismatch),
 		row(CodePublishRegistryDiffers, Deny),
+		never(CodeProvenanceMissing), never(CodeIssuerUnknown), never(CodeProvenanceMismatch),
 		row(CodeTriggerUntrusted, Deny),
 		row(CodeRunnerSelfHosted, Deny),
+		// bytes
 		row(CodeTarballMissing, NotMade),
 		never(CodeTarballMismatch), never(CodeTarballMalformed), never(CodeManifestDiffers),
 		row(CodeManifestScriptsDiffer, Deny),
 		row(CodeManifestRepositoryDiffers, Deny),
 		row(CodeInstalledDiffers, Deny),
+		// expectations
 		never(CodeNoExpectations),
 		row(CodeNewPackage, Warn),
+		never(CodeIntegrityChanged),
 		row(CodeRegistryDiffers, Deny),
+		row(CodeProvenanceLost, Deny),
 		row(CodeProvenanceGained, Warn),
 		row(CodeRepositoryChanged, Deny),
 		row(CodeRepositoryRecreated, Deny),
@@ -85,14 +91,17 @@ func NPMCodes() []NPMCode {
 		row(CodeWorkflowChanged, Deny),
 		row(CodeRefKindChanged, Deny),
 		row(CodeRunnerChanged, Deny),
+		// age and takeover
 		row(CodeTooYoung, Deny),
 		when(row(CodeAgeUnknown, Deny), "not made where the registry was not asked"),
 		row(CodeDormantTakeover, Deny),
 		row(CodeMaintainersReplaced, Warn),
 		row(CodeTrustedPublishingLost, Deny),
+		// install scripts
 		row(CodeInstallScript, Warn),
 		row(CodeInstallScriptNew, Warn),
 		row(CodeScriptsUnknown, NotMade),
+		// known malicious
 		{Code: CodeMalicious, Waivable: true, When: "waived for one advisory at a time"},
 	}
 }

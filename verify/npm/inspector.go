@@ -181,7 +181,7 @@ func (j *job) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// check makes every check in order. It tells whether the package is a registry's.
+// check makes every check; what they find is put into the order of the steps by settle. It tells whether the package is a registry's.
 func (j *job) check(ctx context.Context) (registry bool, err error) {
 	j.malicious()
 	j.aliased()
@@ -209,6 +209,7 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 	if err := j.attestations(ctx, answered, digest); err != nil {
 		return true, err
 	}
+	j.keyEnded(answered, digest) // the log's time is known now
 	j.manifest(contents, answered)
 	j.expectations(answered)
 	if err := j.downgrade(ctx, answered); err != nil {

@@ -377,7 +377,7 @@ func TestAllReasons(t *testing.T) {
 	for want, members := range map[string][]json.RawMessage{
 		"deny PUBLISH_MISMATCH, deny PUBLISH_MISMATCH, deny PROVENANCE_MISMATCH, deny PROVENANCE_MISMATCH": {
 			published("bar", ""), proven(github("event_name", "release"), github("repository_id", "4711"))},
-		"deny PROVENANCE_MISSING, deny PUBLISH_MISMATCH":      {published("bar", s.base)},
+		"deny PUBLISH_MISMATCH, deny PROVENANCE_MISSING":      {published("bar", s.base)},
 		"deny SUBJECT_MISMATCH, deny PROVENANCE_MISMATCH":     {publish(s, strings.Repeat("0", 128)), proven(github("event_name", "release"))},
 		"deny ATTESTATION_REPEATED, deny PROVENANCE_MISMATCH": {publish(s, digest), proven(), proven(github("event_name", "release"))},
 		"deny PUBLISH_MISSING, deny PROVENANCE_MISSING":       {proven(func(st map[string]any) { st["predicateType"] = "https://example.com/other" })},

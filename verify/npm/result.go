@@ -1,6 +1,8 @@
 package npm
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"plimsoll.example/verify"
@@ -90,8 +92,10 @@ const (
 	scriptsOfMetadata = "lockfile or metadata, unsigned"
 )
 
-// settle orders outcome and reason by what was found.
+// settle puts what was found into the order of the steps, and decides by it. That a
+// package is malicious is what it is denied for, whatever else is wrong.
 func (r *Result) settle(registry bool) {
+	order(r.Findings)
 	r.Outcome = Held
 	if !registry {
 		r.Outcome = NotChecked
@@ -106,7 +110,7 @@ func (r *Result) settle(registry bool) {
 		case f.Effect == verify.Deny:
 			outcome = Denied
 		}
-		if outcome < r.Outcome {
+		if outcome < r.Outcome || outcome == Denied && f.Code == verify.CodeMalicious && r.Reason.Code != f.Code {
 			r.Outcome, r.Reason = outcome, &r.Findings[i]
 		}
 	}
@@ -122,4 +126,20 @@ func (r *Result) settle(registry bool) {
 			}
 		}
 	}
+}
+
+// order puts findings into the order of the steps. An answer that is missing stands where
+// one that is malformed would.
+func order(findings []Finding) {
+	if len(findings) < 2 {
+		return
+	}
+	rows := verify.NPMCodes()
+	step := func(code verify.Code) int {
+		if code == verify.CodeNoAnswer {
+			code = verify.CodeAnswerMalformed
+		}
+		return slices.IndexFunc(rows, func(row verify.NPMCode) bool { return row.Code == code })
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(step(a.Code), step(b.Code)) })
 }

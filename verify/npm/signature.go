@@ -39,7 +39,7 @@ func (j *job) signature(answered Answered, integrity string) {
 		return // nothing that it could be over
 	}
 	for _, s := range m.Dist.Signatures {
-		j.oneSignature(s, m, integrity)
+		j.oneSignature(s, integrity)
 	}
 }
 
@@ -47,7 +47,7 @@ func signatureMissing(found string) *verify.Refusal {
 	return &verify.Refusal{Code: verify.CodeRegistrySignatureMissing, Expected: "the registry's signature", Found: found}
 }
 
-func (j *job) oneSignature(s DistSignature, m *Metadata, integrity string) {
+func (j *job) oneSignature(s DistSignature, integrity string) {
 	sig, err := base64.StdEncoding.DecodeString(s.Sig)
 	if err != nil {
 		j.find(&verify.Refusal{Code: verify.CodeRegistrySignatureInvalid, Expected: "a signature in base64", Found: fmt.Sprintf("%.100q", s.Sig)})
@@ -63,35 +63,48 @@ func (j *job) oneSignature(s DistSignature, m *Metadata, integrity string) {
 		j.find(r)
 		return
 	}
-	signature := &RegistrySignature{KeyID: s.KeyID}
-	if !until.IsZero() && !j.inspector.Now.Before(until) {
-		signature.KeyEnded = until
-		j.keyEnded(s.KeyID, until, m.Time, integrity)
-	}
 	if j.inspector.Now.Before(from) {
 		j.find(&verify.Refusal{Code: verify.CodeRegistrySignatureInvalid, Expected: "a key that is valid on " + day(j.inspector.Now), Found: "one that is valid from " + day(from)})
 		return
 	}
-	j.result.Signature = signature
+	signature := &RegistrySignature{KeyID: s.KeyID}
+	if !until.IsZero() && !j.inspector.Now.Before(until) {
+		signature.KeyEnded = until
+	}
+	// One by a key that has not ended says all that one by an ended key could say.
+	if have := j.result.Signature; have == nil || !have.KeyEnded.IsZero() {
+		j.result.Signature = signature
+	}
 }
 
-// keyEnded judges a signature by a key that has ended: nothing signed says when it was
-// made. Whoever holds the old key can sign anything, so the registry's unsigned time is
-// good for a warning at best, unless the expectations held this very digest before.
-func (j *job) keyEnded(keyID string, ended, published time.Time, integrity string) {
-	if j.inspector.Expectations.holds(j.pkg, integrity) {
+// keyEnded judges a signature by a key that has ended, where there is none by another:
+// nothing in it says when it was made, and whoever holds the old key can sign anything.
+// It is good if the expectations held this very digest before, or if the publication of
+// these very bytes was logged before the key's end: a signature that was made later, by
+// whoever, says nothing that was not true then. Else the registry's unsigned time is good
+// for a warning at best.
+func (j *job) keyEnded(answered Answered, integrity string) {
+	s := j.result.Signature
+	if s == nil || s.KeyEnded.IsZero() || j.inspector.Expectations.holds(j.pkg, integrity) {
 		return
 	}
-	r := &verify.Refusal{Code: verify.CodeKeyExpiredTimeUnsigned, Expected: fmt.Sprintf("a signature from before %s, when key %s ended", day(ended), keyID)}
+	ended := s.KeyEnded
+	r := &verify.Refusal{Code: verify.CodeKeyExpiredTimeUnsigned, Expected: fmt.Sprintf("a signature from before %s, when key %s ended", day(ended), s.KeyID)}
+	published, says := answered.Metadata.Time, ", as the registry says"
+	if o := j.result.Origin; o != nil {
+		published, says = o.PublishedAt, ", as the log says"
+	}
 	effect := verify.Deny
 	switch {
 	case published.IsZero():
 		r.Found = "no time of publication at all"
-	case published.Before(ended):
-		r.Found = "published " + day(published) + ", as the registry says, unsigned"
-		effect = verify.Warn
+	case !published.Before(ended):
+		r.Found = "published " + day(published) + says + ": after the key's end"
+	case j.result.Origin != nil:
+		return
 	default:
-		r.Found = "published " + day(published) + ", as the registry says: after the key's end"
+		r.Found = "published " + day(published) + says + ", unsigned"
+		effect = verify.Warn
 	}
 	j.findAs(r, effect)
 }

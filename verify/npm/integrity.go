@@ -49,11 +49,7 @@ func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, 
 		j.find(missing)
 		return nil, nil
 	}
-	address := j.entry.Resolved
-	if answered.Metadata != nil && answered.Metadata.Dist.Tarball != "" {
-		address = answered.Metadata.Dist.Tarball
-	}
-	contents, err := j.inspector.Tarballs.Contents(ctx, j.pkg, address)
+	contents, err := j.inspector.Tarballs.Contents(ctx, j.pkg, j.tarballAddress(answered))
 	if err != nil {
 		return nil, j.refuse(err)
 	}
@@ -78,6 +74,41 @@ func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, 
 	}
 	j.result.Tarball = true
 	return contents, nil
+}
+
+// tarballAddress is where the tarball would be fetched from. Behind a mirror that is the
+// mirror, as it is for npm: an address of the mirror's in the lockfile, else the path of
+// any other one below the mirror's (npm's replace-registry-host).
+func (j *job) tarballAddress(answered Answered) string {
+	address := j.entry.Resolved
+	if answered.Metadata != nil && answered.Metadata.Dist.Tarball != "" {
+		address = answered.Metadata.Dist.Tarball
+	}
+	mirror, registry := answered.Mirror, answered.Registry
+	if mirror == "" || sameRegistry(mirror, registry) {
+		return address
+	}
+	resolved := originOfURL(j.entry.Resolved) == originOfURL(mirror)
+	if _, below := pathBelow(j.entry.Resolved, mirror); below || (resolved && originOfURL(mirror) != originOfURL(registry)) {
+		return j.entry.Resolved
+	}
+	path, below := pathBelow(address, registry)
+	if u, err := url.Parse(address); !below && (err != nil || u.Host == "") {
+		return ""
+	} else if !below {
+		path = strings.TrimLeft(u.EscapedPath(), "/")
+	}
+	return strings.TrimRight(mirror, "/") + "/" + path
+}
+
+// pathBelow returns the path of an address below a registry's own.
+func pathBelow(address, registry string) (path string, below bool) {
+	u, err := url.Parse(address)
+	base, errBase := url.Parse(registry)
+	if err != nil || errBase != nil || u.Host == "" || originOfURL(address) != originOfURL(registry) {
+		return "", false
+	}
+	return strings.CutPrefix(u.EscapedPath(), strings.TrimRight(base.EscapedPath(), "/")+"/")
 }
 
 // resolved compares the host that the lockfile names with the registry that was asked.

@@ -44,6 +44,7 @@ type Registry struct {
 type Request struct {
 	Method, Path          string // the path as it was sent, with its escapes
 	Authorization, Accept string
+	Host                  string // that it was sent to, with its port
 }
 
 // NewRegistry returns a registry with an archive's packages. Its addresses must be
@@ -108,7 +109,7 @@ func notFound() response { return failure(http.StatusNotFound, "Not found") }
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	escaped := req.URL.EscapedPath()
 	r.mu.Lock()
-	r.requests = append(r.requests, Request{req.Method, escaped, req.Header.Get("Authorization"), req.Header.Get("Accept")})
+	r.requests = append(r.requests, Request{req.Method, escaped, req.Header.Get("Authorization"), req.Header.Get("Accept"), req.Host})
 	wait, doing := r.misbehaviour(escaped, req.URL.Path)
 	r.mu.Unlock()
 	if !sleep(req.Context(), wait) {

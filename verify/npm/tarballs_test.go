@@ -1,0 +1,80 @@
+package npm_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	lockfile "plimsoll.example/sbom/npm"
+	"plimsoll.example/verify/npm"
+	"plimsoll.example/verify/npm/registry"
+)
+
+// behindMirror makes tarballs come from a mirror, which has the same ones as the registry.
+func (s *scene) behindMirror(path string) (mirror string) {
+	s.t.Helper()
+	server := httptest.NewServer(s.registry)
+	s.t.Cleanup(server.Close)
+	mirror = server.URL + path
+	config, err := registry.Read(registry.Inputs{Flag: mirror})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	client, err := registry.NewClient(config, registry.Options{Evidence: s.base, Wait: time.Millisecond})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.inspector.Registry = s.base
+	s.inspector.Evidence = &npm.Online{Client: client, Mirror: func(string) string { return mirror }}
+	s.inspector.Tarballs = npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FetchedTarballs{Client: client}}}
+	return mirror
+}
+
+// fetched lists the tarballs that were asked for.
+func (s *scene) fetched() []string {
+	var all []string
+	for _, q := range s.registry.Requests() {
+		if strings.HasSuffix(q.Path, ".tgz") {
+			all = append(all, "http://"+q.Host+q.Path)
+		}
+	}
+	return all
+}
+
+// TestMirrorTarballs: behind a mirror the tarball is the mirror's, whose bytes npm
+// installs, wherever the lockfile and the registry's metadata say that it lies.
+func TestMirrorTarballs(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, resolved, want string // MIRROR and REGISTRY stand for the addresses
+	}{
+		"of the registry":             {"", "REGISTRY/foo/-/foo-1.0.0.tgz", "MIRROR/foo/-/foo-1.0.0.tgz"},
+		"of the mirror":               {"", "MIRROR/foo/-/foo-1.0.0.tgz", "MIRROR/foo/-/foo-1.0.0.tgz"},
+		"of the mirror, its own path": {"", "MIRROR/download/foo/-/foo-1.0.0.tgz", "MIRROR/download/foo/-/foo-1.0.0.tgz"},
+		"not said":                    {"", "", "MIRROR/foo/-/foo-1.0.0.tgz"},
+		"of another host":             {"", "https://elsewhere.example/foo/-/foo-1.0.0.tgz", "MIRROR/foo/-/foo-1.0.0.tgz"},
+		"below a path":                {"/npm/", "REGISTRY/foo/-/foo-1.0.0.tgz", "MIRROR/npm/foo/-/foo-1.0.0.tgz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built)
+			mirror := s.behindMirror(c.path)
+			replace := strings.NewReplacer("REGISTRY", s.base, "MIRROR", strings.TrimSuffix(mirror, c.path))
+			project, err := lockfile.ParseLockfile("package-lock.json", swap(t, s.lock("foo@1.0.0"), "node_modules/foo", func(e map[string]any) {
+				if e["resolved"] = replace.Replace(c.resolved); c.resolved == "" {
+					delete(e, "resolved")
+				}
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.inspector.Project(context.Background(), project); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.fetched(); !slices.Equal(got, []string{replace.Replace(c.want)}) {
+				t.Errorf("fetched %v", got)
+			}
+		})
+	}
+}

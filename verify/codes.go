@@ -281,12 +281,7 @@ func Codes() []CodeMeaning {
 
 // Remedy returns the usual remedy of a code.
 func (c Code) Remedy() string {
-	for _, m := range Codes() {
-		if m.Code == c {
-			return m.Remedy
-		}
-	}
-	return ""
+	return meanings()[c].Remedy
 }
 
 // A Refusal is an error with a reason code: what was expected, what was found,
@@ -337,10 +332,6 @@ func (c Code) Waivable() bool {
 
 // known tells whether a code is in the table.
 func (c Code) known() bool {
-	for _, m := range Codes() {
-		if m.Code == c {
-			return true
-		}
-	}
-	return false
+	_, known := meanings()[c]
+	return known
 }

@@ -107,12 +107,8 @@ func NPMCodes() []NPMCode {
 }
 
 func npmRow(c Code) (NPMCode, bool) {
-	for _, r := range NPMCodes() {
-		if r.Code == c {
-			return r, true
-		}
-	}
-	return NPMCode{}, false
+	row, _, there := NPMCodeOf(c)
+	return row, there
 }
 
 // NPMSettings are a policy's section `npm`, which plimsoll npm decides by.

@@ -202,7 +202,12 @@ func (a Answers) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, MaxAnswer+1))
+	var data bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Size() <= MaxAnswer { // read in one piece
+		data.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = data.ReadFrom(io.LimitReader(f, MaxAnswer+1))
+	return data.Bytes(), err
 }
 
 // askedFor refuses answers that say they are about another package, and returns which

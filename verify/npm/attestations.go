@@ -48,7 +48,7 @@ type Origin struct {
 type statement struct {
 	verify.VerifiedStatement
 	predicateType string
-	bundle        []byte
+	bundle        jsontext.Value
 }
 
 // CheckAttestations verifies a registry's answer about a package's attestations
@@ -147,7 +147,7 @@ func originOf(pkg Package, publish, provenance []statement, allOpened bool) (*Or
 	if len(times) == 0 {
 		return nil, []*verify.Refusal{{Code: verify.CodeTimeInvalid, Expected: "a signed time of publication", Found: "none"}}
 	}
-	sum := sha256.Sum256(provenance[0].bundle)
+	sum := sha256.Sum256(compact(provenance[0].bundle))
 	return &Origin{
 		Registry: registry, PublishedAt: times[0].Time,
 		Issuer: certificate.Issuer, Identity: certificate.Identity,
@@ -234,7 +234,7 @@ func openMember(ctx context.Context, checker verify.Checker, pkg Package, artifa
 	} else if name := signed.Subject[0].Name; name != pkg.purl() {
 		refused = append(refused, &verify.Refusal{Code: verify.CodeSubjectMismatch, Expected: pkg.purl(), Found: fmt.Sprintf("%.200q", name)})
 	}
-	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType, bundle: compact(m.Bundle)}, refused, nil
+	return statement{VerifiedStatement: opened, predicateType: signed.PredicateType, bundle: m.Bundle}, refused, nil
 }
 
 // named says in a refusal which member of the answer it is about.

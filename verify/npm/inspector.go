@@ -226,12 +226,8 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 func (j *job) find(r *verify.Refusal) { j.findAs(r, j.defaultOf(r.Code)) }
 
 func (j *job) defaultOf(code verify.Code) verify.Effect {
-	for _, row := range verify.NPMCodes() {
-		if row.Code == code {
-			return row.Effect
-		}
-	}
-	return verify.Deny
+	row, _, _ := verify.NPMCodeOf(code) // the zero effect denies
+	return row.Effect
 }
 
 // findAs adds a finding that has another effect here than by default.
@@ -261,12 +257,8 @@ const byAccept = "--accept"
 // Acceptable tells whether a finding may be accepted: one that may be waived, but that a
 // package is malicious, which is waived for one advisory at a time.
 func Acceptable(code verify.Code) bool {
-	for _, row := range verify.NPMCodes() {
-		if row.Code == code {
-			return row.Waivable && code != verify.CodeMalicious
-		}
-	}
-	return false
+	row, _, _ := verify.NPMCodeOf(code)
+	return row.Waivable && code != verify.CodeMalicious
 }
 
 // Accepted lists what of the accepted findings was found.

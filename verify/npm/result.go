@@ -134,12 +134,12 @@ func order(findings []Finding) {
 	if len(findings) < 2 {
 		return
 	}
-	rows := verify.NPMCodes()
 	step := func(code verify.Code) int {
 		if code == verify.CodeNoAnswer {
 			code = verify.CodeAnswerMalformed
 		}
-		return slices.IndexFunc(rows, func(row verify.NPMCode) bool { return row.Code == code })
+		_, at, _ := verify.NPMCodeOf(code)
+		return at
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(step(a.Code), step(b.Code)) })
 }

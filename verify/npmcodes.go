@@ -35,6 +35,7 @@ type NPMCode struct {
 	// waivable ones may be set aside by a waiver. What is there and invalid is neither.
 	Changeable, Waivable bool
 	When                 string // what the effect depends on; "" for always
+	Meaning              string // in npm's words; "" where those of Codes are good
 }
 
 // NPMCodes returns the table, in the order in which the checks are made.
@@ -42,6 +43,7 @@ func NPMCodes() []NPMCode {
 	never := func(c Code) NPMCode { return NPMCode{Code: c} }
 	row := func(c Code, s Effect) NPMCode { return NPMCode{Code: c, Effect: s, Changeable: true, Waivable: true} }
 	when := func(r NPMCode, when string) NPMCode { r.When = when; return r }
+	meaning := func(r NPMCode, meaning string) NPMCode { r.Meaning = meaning; return r }
 	return []NPMCode{
 		// kind, and what it is to be compared with
 		never(CodeNothingToCheck),
@@ -56,14 +58,16 @@ func NPMCodes() []NPMCode {
 		row(CodeNotInRegistry, Deny),
 		never(CodeAnswerMalformed),
 		// registry signature
-		when(row(CodeRegistrySignatureMissing, Deny), "not made where the registry was not asked, or its keys are not known"),
+		when(row(CodeRegistrySignatureMissing, Deny), "not made where the saved answers have no metadata, and of a scope's own registry without --registry-keys"),
 		never(CodeRegistryKeyUnknown),
 		never(CodeRegistrySignatureInvalid),
 		when(row(CodeKeyExpiredTimeUnsigned, Warn), "deny where the time of publication is after the key's end, or absent; none where the log has it before"),
 		// attestations
-		row(CodeNoAttestations, Warn),
+		meaning(row(CodeNoAttestations, Warn), "the registry has no attestations for this version: nobody says who built it"),
 		row(CodeAttestationsWithheld, Deny),
-		never(CodeAttestationMalformed), never(CodeStatementMalformed), never(CodeSubjectMismatch), never(CodeSignerUnknown),
+		never(CodeAttestationMalformed), never(CodeStatementMalformed),
+		meaning(never(CodeSubjectMismatch), "the attestation is about another package, version or digest than the lockfile's"),
+		meaning(never(CodeSignerUnknown), "the signature is by a key that is none of the registry's"),
 		never(CodeSignatureInvalid), never(CodeKeyExpired), never(CodeCertificateInvalid), never(CodeCertificateExpired),
 		never(CodeSCTInvalid), never(CodeLogMissing), never(CodeLogInvalid), never(CodeTimeInvalid),
 		never(CodeAttestationRepeated), never(CodePredicateTypeDiffer),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -254,11 +255,14 @@ func printNPMCodes(io stdio) error {
 		case row.Waivable:
 			may = "waivers only"
 		}
-		meaning := meanings[row.Code].Meaning
+		meaning := cmp.Or(row.Meaning, meanings[row.Code].Meaning)
 		if row.When != "" {
 			meaning += "; " + row.When
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.Code, row.Effect, may, strings.TrimSpace(meaning))
 	}
+	// What is about no package, and what no finding is but a question without an answer.
+	fmt.Fprintf(w, "%s\t%s\tnever\t%s\n", verify.CodePolicyExpired, verify.Deny, meanings[verify.CodePolicyExpired].Meaning)
+	fmt.Fprintf(w, "%s\tno decision\tnever\t%s\n", verify.CodeNoAnswer, meanings[verify.CodeNoAnswer].Meaning)
 	return w.Flush()
 }

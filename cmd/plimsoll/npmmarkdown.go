@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"sync"
 
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
@@ -20,7 +22,11 @@ const (
 // worst first.
 func (o npmOutcome) printMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %s of %s\n\n", o.verdict(), packages(len(o.report.Packages)), markdownCell(o.target))
+	of := packages(len(o.report.Packages)) + " of "
+	if o.lock == nil || o.lock.single {
+		of = ""
+	}
+	fmt.Fprintf(&b, "**%s**: %s%s\n\n", o.verdict(), of, markdownCell(o.target))
 	b.WriteString("| package | outcome | why |\n|---|---|---|\n")
 	for _, f := range o.report.Denials {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(o.target), npm.Denied, markdownFinding(f))
@@ -33,19 +39,22 @@ func (o npmOutcome) printMarkdown(w io.Writer) error {
 			break
 		}
 		if same := reasons.sameAs(r); same != "" {
-			fmt.Fprintf(&b, "| %s | %s | %s, as %s |\n", markdownCell(r.Package), r.Outcome, markdownCell(codesOf(r)), markdownCell(same))
+			fmt.Fprintf(&b, "| %s | %s | %s, as %s |\n", markdownCell(titleOf(r)), r.Outcome, markdownCell(codesOf(r)), markdownCell(same))
 			continue
 		}
 		var why []string
 		if r.Origin != nil {
 			why = append(why, markdownCell(builtBy(r.Origin)))
+		} else if r.Outcome == npm.Held {
+			why = append(why, signedOnly)
 		}
 		for _, f := range r.Findings {
-			if f.Effect != verify.NotMade || r.Reason != nil && f.Code == r.Reason.Code {
+			patched := r.Kind == kindRegistry && f.Code == verify.CodeNotFromRegistry
+			if f.Effect != verify.NotMade || patched || r.Reason != nil && f.Code == r.Reason.Code {
 				why = append(why, markdownFinding(f))
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(r.Package), r.Outcome, strings.Join(why, "<br>"))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", markdownCell(titleOf(r)), r.Outcome, strings.Join(why, "<br>"))
 	}
 	b.WriteByte('\n')
 	for _, line := range append(o.summary(), o.warnings()...) {
@@ -66,5 +75,37 @@ func markdownFinding(f npm.Finding) string {
 	if f.WaivedBy != "" {
 		return fmt.Sprintf("%s set aside by %s: %s", text, markdownCell(f.WaivedBy), markdownCell(f.Found))
 	}
-	return fmt.Sprintf("%s expected %s, found %s. %s", text, markdownCell(f.Expected), markdownCell(f.Found), markdownCell(f.Remedy))
+	return fmt.Sprintf("%s expected %s, found %s. Do: %s", text, markdownCell(f.Expected), markdownCell(f.Found), markdownRemedy(f.Remedy))
+}
+
+// markdownCommand is what somebody copies out of a remedy: flags with what follows them. It
+// holds nothing that ends a code span or a cell.
+var markdownCommand = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:(?:plimsoll npm|npm ci|npm install) )?--[a-z][a-z-]*(?: (?:--[a-z][a-z-]*|[A-Z]{2,}|[A-Za-z0-9@/._-]+@[A-Za-z0-9.+-]+:[A-Z_]+))*`)
+})
+
+// markdownRemedy shows a remedy with its commands as code, where nothing is escaped: what
+// is copied from there works.
+func markdownRemedy(text string) string {
+	var b strings.Builder
+	text = strings.Join(strings.Fields(text), " ")
+	end := 0
+	for _, m := range markdownCommand().FindAllStringIndex(text, -1) {
+		b.WriteString(markdownText(text[end:m[0]]))
+		fmt.Fprintf(&b, "`%s`", text[m[0]:m[1]])
+		end = m[1]
+	}
+	return b.String() + markdownText(text[end:])
+}
+
+// markdownText is a cell's text with the spaces around it.
+func markdownText(text string) string {
+	before, after := "", ""
+	if strings.HasPrefix(text, " ") {
+		before = " "
+	}
+	if strings.HasSuffix(text, " ") && strings.TrimSpace(text) != "" {
+		after = " "
+	}
+	return before + markdownCell(text) + after
 }

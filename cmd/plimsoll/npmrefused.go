@@ -22,7 +22,7 @@ func (f *npmFlags) refusedWhole(io stdio, target string, err error) error {
 	switch f.format {
 	case "json":
 		failure = writeJSON(io.out, npmJSON{
-			Schema: npmSchema, Exit: exitNo, Target: target, Clock: f.clock.UTC(), Counts: map[string]int{}, NotMade: map[string]int{}, NotChecked: []string{},
+			Schema: npmSchema, Exit: exitNo, Target: target, Clock: f.clock.UTC(), Counts: map[string]int{}, NotMade: map[string]int{}, Registries: map[string]int{}, NotChecked: []string{},
 			Denials: []npm.Finding{}, Packages: []npm.Result{}, Waivers: []verify.WaiverInfo{}, Error: refused.Error(),
 		})
 	case "sarif":

@@ -141,7 +141,7 @@ func (o npmOutcome) printText(w io.Writer) error {
 	for _, r := range sorted {
 		counts[r.Outcome]++
 		if same := reasons.sameAs(r); same != "" {
-			fmt.Fprintf(&b, "%-11s %s: %s, as %s\n", r.Outcome, printable(r.Package), codesOf(r), printable(same))
+			fmt.Fprintf(&b, "%-11s %s: %s, as %s\n", r.Outcome, printable(titleOf(r)), codesOf(r), printable(same))
 			continue
 		}
 		writeNPMResult(&b, r)
@@ -178,7 +178,7 @@ func (o npmOutcome) basis() []string {
 	var lines []string
 	codes, counts := o.notMade()
 	for _, c := range codes {
-		lines = append(lines, fmt.Sprintf("not made: %s: %d of %s: %s", c, counts[c], packages(len(o.report.Packages)), c.Remedy()))
+		lines = append(lines, fmt.Sprintf("not made: %s: %d of %s%s: %s", c, counts[c], packages(len(o.report.Packages)), o.kindsOf(c), c.Remedy()))
 	}
 	for _, text := range o.unchecked() {
 		lines = append(lines, "not made: "+text)
@@ -188,6 +188,7 @@ func (o npmOutcome) basis() []string {
 			lines = append(lines, fmt.Sprintf("the waiver of %s for %s by %s did not count: %s", w.Code, printable(w.Subject), printable(w.Owner), w.Problem))
 		}
 	}
+	lines = append(lines, o.asked()...)
 	lines = append(lines, fmt.Sprintf("trust root %s (%s), registry keys %s (%s), at %s", o.roots.rootDigest, printable(o.roots.rootName),
 		o.roots.keysDigest, printable(o.roots.keysName), o.clock.UTC().Format(time.RFC3339)))
 	if o.policy != nil {
@@ -195,13 +196,13 @@ func (o npmOutcome) basis() []string {
 	}
 	if o.advisories != nil {
 		i := o.advisories.Info()
-		lines = append(lines, fmt.Sprintf("advisories %s: %d records, the newest of %s", i.Digest, i.Records, i.Newest.UTC().Format(time.RFC3339)))
+		lines = append(lines, fmt.Sprintf("advisories %s: %d records, the newest of %s, %s old", i.Digest, i.Records, i.Newest.UTC().Format(time.RFC3339), days(o.clock.Sub(i.Newest))))
 	}
 	return lines
 }
 
 func writeNPMResult(b *strings.Builder, r npm.Result) {
-	fmt.Fprintf(b, "%-11s %s", r.Outcome, printable(r.Package))
+	fmt.Fprintf(b, "%-11s %s", r.Outcome, printable(titleOf(r)))
 	if len(r.Aliases) > 0 {
 		fmt.Fprintf(b, " (required as %s)", printable(strings.Join(r.Aliases, ", ")))
 	}
@@ -209,6 +210,8 @@ func writeNPMResult(b *strings.Builder, r npm.Result) {
 		fmt.Fprintf(b, ": %s", r.Reason.Code)
 	} else if r.Origin != nil {
 		fmt.Fprintf(b, ": %s", printable(builtBy(r.Origin)))
+	} else if r.Outcome == npm.Held {
+		b.WriteString(": " + signedOnly)
 	}
 	if brief := r.Outcome == npm.Warned || r.Outcome == npm.NotChecked; brief && r.Reason != nil {
 		fmt.Fprintf(b, ": %s\n", printable(r.Reason.Found))
@@ -223,7 +226,11 @@ func writeNPMResult(b *strings.Builder, r npm.Result) {
 	}
 	for i, f := range r.Findings {
 		switch {
-		case f.Effect == verify.NotMade || r.Reason == &r.Findings[i]:
+		case r.Reason == &r.Findings[i]:
+		case f.Effect == verify.NotMade:
+			if r.Kind == kindRegistry && f.Code == verify.CodeNotFromRegistry { // patched
+				fmt.Fprintf(b, "  not made %s: %s\n", f.Code, printable(f.Found))
+			}
 		case f.WaivedBy != "":
 			fmt.Fprintf(b, "  set aside by %s: %s: %s\n", printable(f.WaivedBy), f.Code, printable(f.Found))
 		case f.Effect == verify.Warn:
@@ -235,6 +242,20 @@ func writeNPMResult(b *strings.Builder, r npm.Result) {
 	}
 }
 
+// kindRegistry is the kind of what a registry can vouch for.
+const kindRegistry = "registry"
+
+// signedOnly is all that is known of what holds without an origin.
+const signedOnly = "signed by the registry; nobody says who built it"
+
+// titleOf is a package's name, and its kind where a reader would take it for a registry's.
+func titleOf(r npm.Result) string {
+	if r.Kind == "" || r.Kind == kindRegistry || (r.Reason != nil && r.Reason.Code == verify.CodeNotFromRegistry) {
+		return r.Package
+	}
+	return fmt.Sprintf("%s (%s)", r.Package, r.Kind)
+}
+
 // builtBy says in the same words everywhere where a package came from.
 func builtBy(o *npm.Origin) string {
 	return fmt.Sprintf("built by %s from %s at commit %s, published %s to %s", o.Identity, o.Repository, o.Commit, o.PublishedAt.Format(time.RFC3339), o.Registry)
@@ -242,49 +263,4 @@ func builtBy(o *npm.Origin) string {
 
 func writeNPMFinding(b *strings.Builder, f npm.Finding) {
 	fmt.Fprintf(b, "    expected  %s\n    found     %s\n    do        %s\n", printable(f.Expected), printable(f.Found), printable(f.Remedy))
-}
-
-// npmSchema names the JSON of npm.
-const npmSchema = "https://plimsoll.example/schema/npm/v1"
-
-// npmJSON is what npm --format json prints.
-type npmJSON struct {
-	Schema       string              `json:"schema"`
-	Exit         int                 `json:"exit"`
-	Target       string              `json:"target"` // the lockfile, or the package
-	Clock        time.Time           `json:"clock"`
-	TrustRoot    string              `json:"trustRoot"`        // digest
-	RegistryKeys string              `json:"registryKeys"`     // digest
-	Policy       string              `json:"policy,omitempty"` // digest
-	Advisories   *advisory.Info      `json:"advisories,omitempty"`
-	Counts       map[string]int      `json:"counts"`  // packages by outcome
-	NotMade      map[string]int      `json:"notMade"` // packages by code of the check that could not be made
-	NotChecked   []string            `json:"notChecked"`
-	Denials      []npm.Finding       `json:"denials"` // about the project as a whole
-	Packages     []npm.Result        `json:"packages"`
-	Waivers      []verify.WaiverInfo `json:"waivers"`
-	Error        string              `json:"error,omitempty"` // why the lockfile as a whole is denied
-}
-
-func (o npmOutcome) printJSON(w io.Writer) error {
-	doc := npmJSON{
-		Schema: npmSchema, Exit: o.exit(), Target: o.target, Clock: o.clock.UTC(), TrustRoot: o.roots.rootDigest, RegistryKeys: o.roots.keysDigest,
-		Counts: map[string]int{}, NotMade: map[string]int{}, NotChecked: append([]string{}, o.unchecked()...),
-		Denials: o.report.Denials, Packages: append([]npm.Result{}, o.report.Packages...), Waivers: append([]verify.WaiverInfo{}, o.report.Waivers...),
-	}
-	if o.policy != nil {
-		doc.Policy = o.policy.Digest
-	}
-	if o.advisories != nil {
-		info := o.advisories.Info()
-		doc.Advisories = &info
-	}
-	for _, r := range o.report.Packages {
-		doc.Counts[r.Outcome.String()]++
-	}
-	codes, counts := o.notMade()
-	for _, c := range codes {
-		doc.NotMade[string(c)] = counts[c]
-	}
-	return writeJSON(w, doc)
 }

@@ -100,7 +100,8 @@ func (a Answers) stored(pkg Package) (Answered, error) {
 	data, err := a.read(name)
 	if err != nil {
 		// No such file, a folder of that name, a name too long: nobody can tell.
-		return Answered{}, noAnswer(fmt.Sprintf("the file %.150s", name), attest.WithoutPath(err).Error())
+		return Answered{}, &verify.Refusal{Code: verify.CodeNoAnswer, Expected: fmt.Sprintf("the file %.150s", name), Found: attest.WithoutPath(err).Error(),
+			Remedy: "run once online with --save and this folder, then repeat"}
 	}
 	return parseAnswers(pkg, data)
 }
@@ -122,9 +123,9 @@ func parseAnswers(pkg Package, data []byte) (Answered, error) {
 	if err != nil {
 		return Answered{}, err
 	}
-	answered.Attestations, answered.AttestationsErr = storedAttestations(file.Answers.Attestations, about)
+	answered.Attestations, answered.AttestationsErr = storedAttestations(file.Answers.Attestations, pkg.String())
 	answered.MetadataAsked = file.Answers.Metadata != nil
-	answered.Metadata, answered.MetadataErr = storedMetadata(file.Answers.Metadata, about)
+	answered.Metadata, answered.MetadataErr = storedMetadata(file.Answers.Metadata, pkg.String())
 	if t := file.Answers.Tarball; t != nil && t.Status == 200 {
 		answered.TarballKept = true
 	} else if t != nil {
@@ -147,43 +148,43 @@ type savedAnswers struct {
 }
 
 func noAnswer(expected, found string) error {
-	return &verify.Refusal{Code: verify.CodeNoAnswer, Expected: expected, Found: found, Remedy: "see that the registry can be reached, and ask it again; --save keeps its answers"}
+	return &verify.Refusal{Code: verify.CodeNoAnswer, Expected: expected, Found: found, Remedy: "see that the registry can be reached, and ask it again (--deadline gives it longer); --save keeps its answers"}
 }
 
 // storedAttestations returns what the registry sent; nil if it said that it has none.
-func storedAttestations(got *answer, about string) ([]byte, error) {
+func storedAttestations(got *answer, name string) ([]byte, error) {
 	switch {
 	case got == nil:
-		return nil, noAnswer("attestations, or that there are none, in "+about, "none")
+		return nil, noAnswer("attestations of "+name+", or that there are none", "no answer about them")
 	case got.Status == 404:
 		return nil, nil
 	case got.Status != 200:
-		return nil, noAnswer("status 200 or 404 in "+about, failure(got))
+		return nil, noAnswer("an answer of the registry about the attestations of "+name, failure(got))
 	}
 	body, err := got.body()
 	if err != nil || len(body) == 0 {
-		return nil, malformed("a body in "+about, "none")
+		return nil, malformed("a body in the answers about "+name, "none")
 	}
 	return body, nil
 }
 
-func storedMetadata(got *answer, about string) (*Metadata, error) {
+func storedMetadata(got *answer, name string) (*Metadata, error) {
 	switch {
 	case got == nil || got.Status == 404:
 		return nil, nil
 	case got.Status != 200:
-		return nil, noAnswer("status 200 or 404 for the metadata in "+about, failure(got))
+		return nil, noAnswer("an answer of the registry about "+name, failure(got))
 	}
 	body, err := got.body()
 	if err != nil {
-		return nil, malformed("a version's metadata in "+about, attest.JSONError(err).Error())
+		return nil, malformed("a version's metadata in the answers about "+name, attest.JSONError(err).Error())
 	}
 	if got.Body.Kind() == '"' && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		return nil, malformed("a version's metadata in "+about, fmt.Sprintf("%.300s", body))
+		return nil, malformed("a version's metadata in the answers about "+name, fmt.Sprintf("%.300s", body))
 	}
 	m, err := parseMetadata(body)
 	if err != nil {
-		return nil, malformed("a version's metadata in "+about, err.Error())
+		return nil, malformed("a version's metadata in the answers about "+name, err.Error())
 	}
 	return m, nil
 }
@@ -193,7 +194,7 @@ func failure(got *answer) string {
 	if text, err := got.body(); err == nil && got.Status == 0 && len(text) > 0 && got.Body.Kind() == '"' {
 		return fmt.Sprintf("%.300s", text)
 	}
-	return fmt.Sprint(got.Status)
+	return fmt.Sprintf("status %d", got.Status)
 }
 
 func (a Answers) read(name string) ([]byte, error) {

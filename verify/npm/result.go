@@ -62,6 +62,9 @@ type Result struct {
 	facts         facts
 }
 
+// Asked is the registry whose answers the result rests on; "" if that is not known.
+func (r Result) Asked() string { return r.facts.expected.Registry }
+
 // A RegistrySignature is a registry's signature over name, version and integrity.
 type RegistrySignature struct {
 	KeyID    string    `json:"keyId"`

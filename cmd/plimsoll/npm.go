@@ -34,11 +34,14 @@ packages that are not denied; an entry that is there changes only by --accept.
 In CI, read it from the protected branch: --expectations git:origin/main:plimsoll.npm.json
 
 The registry is the one of --registry, of npm's environment, or of the user's or the
-global npm configuration; the project's .npmrc and lockfile name none, unless
---registry-from-project. --save keeps every answer; --offline decides from them alone.
+global npm configuration, or npm's own; the project's .npmrc and lockfile name none,
+unless nothing else does and --registry-from-project is given. --save keeps every
+answer; --offline decides from them alone.
 
 Exit codes: 0 nothing denied; 1 no decision; 2 flags or policy; 3 denied.
---codes lists what is found, and what becomes of it by default.
+--codes lists what is found, and what becomes of it by default. --installed needs a
+package-lock.json or bun.lock. This job signs nothing: another one signs what --vsa
+writes, with plimsoll attest --vsa FILE.
 
 Examples:
   plimsoll npm --first-use --update

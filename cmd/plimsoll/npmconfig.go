@@ -177,8 +177,10 @@ func askNPM(ctx context.Context) string {
 // operatorsEnvironment is the environment without what a project puts into it.
 func operatorsEnvironment(dir string) []string {
 	environ := slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		name, _, _ := strings.Cut(strings.ToUpper(entry), "=")
-		return name == "PATH" || name == "PWD" || inScript() && (strings.HasPrefix(name, "NPM_") || name == "NODE_OPTIONS")
+		name, _, _ := strings.Cut(entry, "=")
+		// A setting is taken in any case; NPM_TOKEN is the operator's.
+		scripts := strings.HasPrefix(name, "npm_") || strings.HasPrefix(strings.ToLower(name), "npm_config_") || strings.EqualFold(name, "NODE_OPTIONS")
+		return strings.EqualFold(name, "PATH") || name == "PWD" || scripts && inScript()
 	})
 	return append(environ, "PWD="+dir, "PATH="+strings.Join(operatorsPath(), string(filepath.ListSeparator)))
 }

@@ -16,7 +16,7 @@ func TestAskNPM(t *testing.T) {
 	}
 	home, project := t.TempDir(), t.TempDir()
 	for file, text := range map[string]string{
-		filepath.Join(home, ".npmrc"):          "registry=http://127.0.0.1:9/users/\n",
+		filepath.Join(home, ".npmrc"):          "registry=http://127.0.0.1:9/${NPM_USERS}/\n",
 		filepath.Join(project, ".npmrc"):       "registry=http://127.0.0.1:9/${CI_JOB_TOKEN}/\n",
 		filepath.Join(project, "package.json"): "{}\n",
 	} {
@@ -29,6 +29,8 @@ func TestAskNPM(t *testing.T) {
 	t.Setenv("TMPDIR", project)
 	t.Setenv("TMP", project)
 	t.Setenv("CI_JOB_TOKEN", "very-secret")
+	t.Setenv("NPM_USERS", "users") // the operator's
+	t.Setenv("Npm_Config_Registry", "http://127.0.0.1:9/very-secret/")
 	t.Setenv("NODE_OPTIONS", "--require=./evil.js") // a project's node-options
 	t.Setenv("npm_lifecycle_event", "check")
 	t.Setenv("npm_config_registry", "http://127.0.0.1:9/very-secret/")

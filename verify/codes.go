@@ -247,7 +247,7 @@ func Codes() []CodeMeaning {
 		{CodeRunnerSelfHosted, "the build ran on a machine of the publisher's own, which can say what it likes", "ask the maintainers; accept it if the machine is meant to be trusted"},
 		{CodeTarballMismatch, "the tarball's bytes are not those that the lockfile demands", "throw the tarball away; find out where it came from"},
 		{CodeTarballMalformed, "the tarball is not one that two programs would read alike", "do not install it"},
-		{CodeTarballMissing, "the tarball is not at hand, so its package.json and scripts were not read", "have it fetched with --fetch-tarballs, or name a folder with --tarballs DIR"},
+		{CodeTarballMissing, "the tarball is not at hand, so its package.json and scripts were not read", "have it fetched with --fetch-tarballs, online; or name a folder with --tarballs DIR"},
 		{CodeManifestDiffers, "the tarball's package.json names another package or version", "do not install it"},
 		{CodeManifestScriptsDiffer, "the registry's metadata tells of other install scripts than the tarball holds", "do not install it: somebody hides what runs at install"},
 		{CodeManifestRepositoryDiffers, "the tarball's package.json names another repository than it was built from", "look at the repository that built it: it may be a fork"},

@@ -38,7 +38,7 @@ func (f *npmFlags) refusedWhole(io stdio, target string, err error) error {
 
 func (f *npmFlags) sarifRefused(w io.Writer, target string, err error) error {
 	return sarif.Write(w, sarif.Run{
-		ToolVersion: version(), InformationURI: "https://plimsoll.example", Rules: sarifRules(), ExitCode: exitNo, Successful: true,
+		ToolVersion: version(), InformationURI: "https://plimsoll.example", Rules: npmRules(), ExitCode: exitNo, Successful: true,
 		Properties: map[string]any{"exit": exitNo, "clock": f.clock.UTC().Format(time.RFC3339)},
 		Results:    []sarif.Result{{RuleID: sarifDenied, Level: sarif.LevelError, Artifact: sarifName(target), Message: err.Error()}},
 	})

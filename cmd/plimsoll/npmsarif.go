@@ -18,7 +18,7 @@ import (
 // one that says what was decided.
 func (o npmOutcome) printSARIF(w io.Writer) error {
 	run := sarif.Run{
-		ToolVersion: version(), InformationURI: "https://plimsoll.example", Rules: sarifRules(), ExitCode: o.exit(), Successful: true,
+		ToolVersion: version(), InformationURI: "https://plimsoll.example", Rules: npmRules(), ExitCode: o.exit(), Successful: true,
 		Properties: map[string]any{"exit": o.exit(), "clock": o.clock.UTC().Format(time.RFC3339), "trustRoot": o.roots.rootDigest, "registryKeys": o.roots.keysDigest},
 	}
 	if o.policy != nil {
@@ -52,6 +52,26 @@ func (o npmOutcome) printSARIF(w io.Writer) error {
 		run.Notifications = append(run.Notifications, sarif.Notification{Level: sarif.LevelNote, Message: text})
 	}
 	return sarif.Write(w, run)
+}
+
+// npmRules describe the rules in npm's words, where verify's are about something else.
+func npmRules() []sarif.Rule {
+	words := map[string]sarif.Rule{
+		sarifAllowed: {ID: sarifAllowed, Meaning: "no package is denied, as far as no waiver set a finding aside", Remedy: "nothing is to be done"},
+		sarifDenied:  {ID: sarifDenied, Meaning: "a package, or the project as a whole, is denied", Remedy: "see the report: plimsoll npm --format text"},
+	}
+	for _, row := range verify.NPMCodes() {
+		if row.Meaning != "" {
+			words[string(row.Code)] = sarif.Rule{ID: string(row.Code), Meaning: row.Meaning, Remedy: "see the message of each result"}
+		}
+	}
+	rules := sarifRules()
+	for i, r := range rules {
+		if own, ok := words[r.ID]; ok {
+			rules[i] = own
+		}
+	}
+	return rules
 }
 
 // lines says where packages stand in the lockfile.

@@ -285,7 +285,11 @@ func describe(differences []tarball.Difference) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(differences)-most))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s %.200q", d.Kind, d.Path))
+		kind := d.Kind
+		if kind == tarball.Mode {
+			kind = "made executable"
+		}
+		parts = append(parts, fmt.Sprintf("%s %.200q", kind, d.Path))
 	}
 	return strings.Join(parts, ", ")
 }

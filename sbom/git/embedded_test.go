@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// command runs git in a folder, apart from the settings of this machine.
-func command(t *testing.T, dir string, args ...string) {
+// gitIn runs git in a folder, apart from the settings of this machine.
+func gitIn(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false", "-c", "protocol.file.allow=always"}, args...)...)
 	cmd.Dir = dir
@@ -26,10 +26,10 @@ func command(t *testing.T, dir string, args ...string) {
 func commit(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
-	command(t, dir, "init", "-q", "-b", "main", ".")
+	gitIn(t, dir, "init", "-q", "-b", "main", ".")
 	put(t, filepath.Join(dir, "app", "file.json"), text)
-	command(t, dir, "add", ".")
-	command(t, dir, "commit", "-q", "-m", "x")
+	gitIn(t, dir, "add", ".")
+	gitIn(t, dir, "commit", "-q", "-m", "x")
 	return dir
 }
 
@@ -116,7 +116,7 @@ func TestNothingIsFetched(t *testing.T) {
 	}
 	blob = strings.TrimSpace(blob)
 	for key, value := range map[string]string{"core.repositoryformatversion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true", "protocol.ext.allow": "always", "remote.origin.url": "ext::sh -c touch% " + ran} {
-		command(t, dir, "config", key, value)
+		gitIn(t, dir, "config", key, value)
 	}
 	object := filepath.Join(dir, ".git", "objects", blob[:2], blob[2:])
 	kept, err := os.ReadFile(object)
@@ -134,12 +134,12 @@ func TestNothingIsFetched(t *testing.T) {
 	}
 	put(t, object, string(kept))
 	put(t, filepath.Join(dir, "other"), "replaced")
-	command(t, dir, "add", "other")
+	gitIn(t, dir, "add", "other")
 	other, err := output(context.Background(), dir, "rev-parse", ":other")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command(t, dir, "replace", blob, strings.TrimSpace(other))
+	gitIn(t, dir, "replace", blob, strings.TrimSpace(other))
 	if data, err := Show(context.Background(), dir, "main", "app/file.json"); err != nil || string(data) != "protected" {
 		t.Errorf("found %q, %v", data, err)
 	}
@@ -149,8 +149,8 @@ func TestNothingIsFetched(t *testing.T) {
 // those of a repository that it names.
 func TestSubmodule(t *testing.T) {
 	dir, evil := commit(t, "protected"), commit(t, "evil")
-	command(t, dir, "rm", "-qr", "app")
-	command(t, dir, "submodule", "--quiet", "add", evil, "app")
+	gitIn(t, dir, "rm", "-qr", "app")
+	gitIn(t, dir, "submodule", "--quiet", "add", evil, "app")
 	for _, at := range []string{"app", "app/app"} {
 		for _, ref := range []string{"main", "origin/main", "HEAD"} {
 			if data, err := Show(context.Background(), filepath.Join(dir, at), ref, "app/file.json"); err == nil || !strings.Contains(err.Error(), "submodule") {
@@ -160,5 +160,25 @@ func TestSubmodule(t *testing.T) {
 	}
 	if data, err := Show(context.Background(), dir, "main", "app/file.json"); err != nil || string(data) != "protected" {
 		t.Errorf("found %q, %v", data, err)
+	}
+}
+
+// TestCommand: what a dependency calls git is not git.
+func TestCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("runs a shell")
+	}
+	dir := commit(t, "protected")
+	bin := filepath.Join(dir, "node_modules", ".bin")
+	put(t, filepath.Join(bin, "git"), "#!/bin/sh\necho evil\n")
+	if err := os.Chmod(filepath.Join(bin, "git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	if data, err := Show(context.Background(), dir, "main", "app/file.json"); err != nil || string(data) != "protected" {
+		t.Errorf("found %q, %v", data, err)
+	}
+	if c, err := Head(context.Background(), dir); err != nil || c.ID == "evil" {
+		t.Errorf("found %+v, %v", c, err)
 	}
 }

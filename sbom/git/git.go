@@ -45,7 +45,7 @@ func Head(ctx context.Context, dir string) (Commit, error) {
 	if err := inRepository(dir); err != nil {
 		return Commit{}, err
 	}
-	if _, err := exec.LookPath("git"); err != nil {
+	if command() == "" {
 		return Commit{}, errNoCommand
 	}
 	lines, err := run(ctx, dir, "log", "-1", "--no-show-signature", "--format=%H%n%ct")
@@ -151,7 +151,7 @@ func run(ctx context.Context, dir string, args ...string) ([]string, error) {
 
 // output runs a git command that reads, and returns what it prints.
 func output(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.bareRepository=explicit"}, args...)...)
+	cmd := exec.CommandContext(ctx, command(), append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.bareRepository=explicit"}, args...)...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	// In a hook these name the repository of the hook.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {

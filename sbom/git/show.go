@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 )
 
@@ -28,7 +27,7 @@ func Show(ctx context.Context, dir, ref, path string) ([]byte, error) {
 	if err := inRepository(dir); err != nil {
 		return nil, err
 	}
-	if _, err := exec.LookPath("git"); err != nil {
+	if command() == "" {
 		return nil, errNoCommand
 	}
 	// A change of the repository around can make a submodule of the folder, and its

@@ -3,7 +3,10 @@ package git
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // ErrNone reports a folder that lies in no repository.
@@ -36,6 +39,20 @@ func inRepository(dir string) error {
 		}
 		dir = up
 	}
+}
+
+// command is the git command; "" if there is none. Package managers put the commands of a
+// project's dependencies before all others, and one of them may be called git.
+func command() string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if !filepath.IsAbs(dir) || slices.Contains(strings.Split(filepath.ToSlash(dir), "/"), "node_modules") {
+			continue
+		}
+		if file, err := exec.LookPath(filepath.Join(dir, "git")); err == nil {
+			return file
+		}
+	}
+	return ""
 }
 
 func has(dir, name string) bool {

@@ -60,13 +60,6 @@ type lockItem struct {
 	BundleDependencies   jsontext.Value    `json:"bundleDependencies"`
 }
 
-// bundles says whether a package's tarball holds others: a list of names, or
-// true for all its dependencies (package.json, "bundleDependencies").
-func (item *lockItem) bundles() bool {
-	v := strings.TrimSpace(string(item.BundleDependencies))
-	return v != "" && v != "[]" && v != "false" && v != "null"
-}
-
 // flexible is text where npm also writes other JSON (`"deprecated": false`,
 // licences as objects); such values read as "".
 type flexible string

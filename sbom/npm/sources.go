@@ -135,27 +135,3 @@ func isHex(s string) bool {
 
 // encodedScope undoes how some registries write a scope in an address.
 var encodedScope = strings.NewReplacer("%40", "@", "%2f", "/", "%2F", "/")
-
-// findBundlers finds, for packages that are said to be bundled, an installed
-// package above them whose tarball holds others. Without one, "inBundle" is a
-// word in a lockfile: npm fetches such a package like any other.
-func (p *Project) findBundlers(lock lockfile, index map[string]int) {
-	for i := range p.Packages {
-		pkg := &p.Packages[i]
-		if !pkg.Bundled {
-			continue
-		}
-		for place := pkg.Place; ; {
-			at := strings.LastIndex(place, "/node_modules/")
-			if at < 0 {
-				break
-			}
-			place = place[:at]
-			above, ok := index[place]
-			if ok && inNodeModules(place) && lock.Packages[place].bundles() && !p.Packages[above].Bundled {
-				pkg.Bundler = above
-				break
-			}
-		}
-	}
-}

@@ -211,6 +211,7 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 	}
 	j.keyEnded(answered, digest) // the log's time is known now
 	j.manifest(contents, answered)
+	j.bundle(contents)
 	j.expectations(answered)
 	if err := j.downgrade(ctx, answered); err != nil {
 		return true, err

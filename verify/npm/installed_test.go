@@ -10,6 +10,7 @@ import (
 
 	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
+	"plimsoll.example/verify/npm"
 )
 
 // TestBundledInstalled: what lies below a package is there because its tarball has it,
@@ -49,6 +50,9 @@ b
 	report := s.check(lock)
 	if len(report.Denials) > 0 || slices.Contains(codes(report, "foo@1.0.0"), "deny INSTALLED_DIFFERS") {
 		t.Errorf("found %v, %s", codes(report, "foo@1.0.0"), toJSON(t, report.Denials))
+	}
+	if r := result(t, report, "foo@1.0.0"); r.Outcome != npm.Denied || r.Reason.Code != verify.CodeIntegrityMissing || !strings.Contains(r.Reason.Expected, "node_modules/evil") {
+		t.Errorf("evil is in no tarball, found %v %v", r.Outcome, r.Reason)
 	}
 	for _, place := range []string{"node_modules/foo/node_modules/evil", "node_modules/foo/node_modules/@a/c", "node_modules/foo/node_modules/bar/node_modules/x", "node_modules/@a/c", "node_modules/x"} {
 		files[place+"/index.js"] = file("evil\n")

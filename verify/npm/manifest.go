@@ -42,6 +42,26 @@ func (j *job) manifest(contents *tarball.Contents, answered Answered) {
 	}
 }
 
+// bundle denies packages that the lockfile says come in the tarball and that are not in it:
+// npm fetches them, and the lockfile has no digest of them.
+func (j *job) bundle(contents *tarball.Contents) {
+	if contents == nil || len(j.brings) == 0 {
+		return
+	}
+	inside := map[string]bool{}
+	for name := range contents.Files {
+		for place := range strings.SplitSeq(upToPackages(name), "\n") {
+			inside[place] = true
+		}
+	}
+	for _, place := range j.brings {
+		if !inside[place] {
+			j.find(&verify.Refusal{Code: verify.CodeIntegrityMissing, Expected: "a package in the tarball at " + place + ", as the lockfile says", Found: "none",
+				Remedy: "look at who changed the lockfile; let npm write the entry again"})
+		}
+	}
+}
+
 // otherWords names the first install script that runs something else than the metadata
 // says; "" if none does. npm takes the folder of commands off when it publishes
 // (@npmcli/package-json, lib/normalize.js, step scripts).

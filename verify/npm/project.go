@@ -24,6 +24,7 @@ type job struct {
 	names      []string // others than its own under which it is installed or required
 	undeclared []string // those of them under which nothing asks for this package
 	unasked    string   // what is required, where that is a registry's package and this is none
+	brings     []string // places below its own of packages that are said to come in its tarball
 	compared   bool     // with what is installed
 	holds      []string // places of packages that its tarball puts below its own
 	store      []string // folders of bun's that the package lies in
@@ -60,6 +61,7 @@ func collect(project *lockfile.Project) []*job {
 	}
 	byKey := map[key]*job{}
 	var jobs []*job
+	of := make([]*job, len(project.Packages))
 	for i, p := range project.Packages {
 		if i == 0 {
 			continue
@@ -77,6 +79,7 @@ func collect(project *lockfile.Project) []*job {
 				Places: []string{}, Findings: []Finding{}, name: p.Name, version: p.Version}
 			byKey[k], jobs = j, append(jobs, j)
 		}
+		of[i] = j
 		j.entry.HasInstallScript = j.entry.HasInstallScript || p.HasInstallScript
 		j.entry.Patch = cmp.Or(j.entry.Patch, p.Patch)
 		j.entry.Checksum = cmp.Or(j.entry.Checksum, p.Checksum, p.Unpatched)
@@ -87,7 +90,13 @@ func collect(project *lockfile.Project) []*job {
 		j.undeclared = append(j.undeclared, p.Undeclared...)
 		j.unasked = cmp.Or(j.unasked, p.Unasked)
 	}
+	for i, p := range project.Packages {
+		if in := of[p.Bundler]; in != nil && of[i].bundled {
+			in.brings = append(in.brings, strings.TrimPrefix(p.Place, project.Packages[p.Bundler].Place+"/"))
+		}
+	}
 	for _, j := range jobs {
+		j.brings = sorted(j.brings)
 		j.names, j.undeclared = sorted(j.names), sorted(j.undeclared)
 		j.result.names, j.result.undeclared = j.names, j.undeclared
 		if j.source != lockfile.SourceWorkspace {

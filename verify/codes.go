@@ -97,6 +97,7 @@ const (
 	CodeSourceUnpinned            Code = "SOURCE_UNPINNED"
 	CodeResolvedElsewhere         Code = "RESOLVED_ELSEWHERE"
 	CodeAliasUndeclared           Code = "ALIAS_UNDECLARED"
+	CodeShrinkwrapInside          Code = "SHRINKWRAP_INSIDE"
 	CodeNotInRegistry             Code = "NOT_IN_REGISTRY"
 	CodePublishRegistryDiffers    Code = "PUBLISH_REGISTRY_DIFFERS"
 	CodeAttestationsWithheld      Code = "ATTESTATIONS_WITHHELD"
@@ -238,6 +239,7 @@ func Codes() []CodeMeaning {
 		{CodeSourceUnpinned, "the package comes from a git repository or an address, and nothing says which bytes", "pin the commit, or let the lockfile record an integrity"},
 		{CodeResolvedElsewhere, "the lockfile takes the package from elsewhere than the registry", "look at who changed `resolved` in the lockfile; if it is a mirror, name it with --registry and the origin with --evidence-registry"},
 		{CodeAliasUndeclared, "the lockfile installs a package under another name than its own, and nothing asks for that", "look at who changed the lockfile; if it is right, have package.json ask for npm:NAME@RANGE, or accept it once"},
+		{CodeShrinkwrapInside, "the package brings a lockfile of its own, and npm installs what that says", "read the npm-shrinkwrap.json in the tarball, then waive this version; or use a release without one"},
 		{CodeNotInRegistry, "the registry does not know this package or version", "find out whether it was taken down (malware is), or belongs to another registry"},
 		{CodePublishRegistryDiffers, "the publish attestation is of another registry than was asked", "if a mirror was asked, say of which registry with --mirror-of URL; or ask that one for signatures and attestations with --evidence-registry URL"},
 		{CodeAttestationsWithheld, "the version's metadata announces attestations, and the registry has none", "ask again; do not install the package meanwhile"},

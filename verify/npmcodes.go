@@ -78,6 +78,7 @@ func NPMCodes() []NPMCode {
 		row(CodeRunnerSelfHosted, Deny),
 		// bytes
 		row(CodeTarballMissing, NotMade),
+		row(CodeShrinkwrapInside, Deny),
 		never(CodeTarballMismatch), never(CodeTarballMalformed), never(CodeManifestDiffers),
 		row(CodeManifestScriptsDiffer, Deny),
 		row(CodeManifestRepositoryDiffers, Deny),

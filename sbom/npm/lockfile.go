@@ -49,6 +49,7 @@ type lockItem struct {
 	Extraneous           bool              `json:"extraneous"`
 	Workspaces           jsontext.Value    `json:"workspaces"`
 	HasInstallScript     bool              `json:"hasInstallScript"`
+	HasShrinkwrap        bool              `json:"hasShrinkwrap"`
 	Deprecated           flexible          `json:"deprecated"`
 	Dependencies         map[string]string `json:"dependencies"`
 	DevDependencies      map[string]string `json:"devDependencies"`
@@ -220,7 +221,7 @@ func describe(place string, item *lockItem) Package {
 		Place: place, Name: name, Version: item.Version,
 		Resolved: string(item.Resolved), Integrity: item.Integrity, License: string(item.License),
 		Dev: item.Dev, Optional: item.Optional || item.DevOptional, Peer: item.Peer, Bundled: item.InBundle, Extraneous: item.Extraneous,
-		HasInstallScript: item.HasInstallScript, Deprecated: string(item.Deprecated),
+		HasInstallScript: item.HasInstallScript, HasShrinkwrap: item.HasShrinkwrap, Deprecated: string(item.Deprecated),
 		Engines: item.Engines.pairs(), Funding: item.Funding,
 	}
 }

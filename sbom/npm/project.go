@@ -55,6 +55,7 @@ type Package struct {
 
 	TarballHolds     string // packages of which the lockfile says no more than that they come in the tarball
 	HasInstallScript bool
+	HasShrinkwrap    bool // npm reads an npm-shrinkwrap.json in its tarball
 	Deprecated       string
 	Engines          []string // "node >=18", sorted
 	Funding          []string // addresses, sorted

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	lockfile "plimsoll.example/sbom/npm"
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm"
 	"plimsoll.example/verify/npm/npmtest"
@@ -69,6 +70,48 @@ func TestOneAnswerStopsNothing(t *testing.T) {
 			s.holds(report, "bar@1.0.0")
 		}
 	}
+}
+
+// TestShrinkwrapInside: what a lockfile in a tarball says is in no check of this one.
+func TestShrinkwrapInside(t *testing.T) {
+	for name, c := range map[string]struct {
+		says, there, fetched, denied bool
+	}{
+		"neither": {}, "said": {says: true, denied: true}, "there, and not said": {there: true, fetched: true},
+		"said and there": {says: true, there: true, fetched: true, denied: true}, "said, and not there": {says: true, fetched: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			packages := built
+			if c.there {
+				packages += "-- foo@1.0.0/package/Package-Lock.json --\n{\"lockfileVersion\": 3, \"packages\": {}}\n"
+			}
+			s := newScene(t, packages)
+			lock := swap(t, s.lock("foo@1.0.0"), "node_modules/foo", func(e map[string]any) { e["hasShrinkwrap"] = c.says })
+			project, err := lockfile.ParseLockfile("package-lock.json", lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.connect()
+			if !c.fetched {
+				s.inspector.Tarballs = nil
+			}
+			report, err := s.inspector.Project(t.Context(), project)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.denied {
+				s.denies(report, "foo@1.0.0", verify.CodeShrinkwrapInside)
+			} else {
+				s.holds(report, "foo@1.0.0")
+			}
+		})
+	}
+	s := newScene(t, built)
+	lock := packagesOf(t, s.lock("foo@1.0.0"), func(p map[string]any) {
+		p[""].(map[string]any)["dependencies"] = map[string]string{"foo": "1", "x": "https://elsewhere.example/x.tgz"}
+		p["node_modules/x"] = map[string]any{"version": "1.0.0", "resolved": "https://elsewhere.example/x.tgz", "integrity": otherIntegrity, "hasShrinkwrap": true}
+	})
+	s.denies(s.check(lock), "x@1.0.0", verify.CodeShrinkwrapInside)
 }
 
 // TestFileNames: two packages never share a file, also where capitals do not count, and

@@ -186,6 +186,7 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 	j.malicious()
 	j.aliased()
 	if !j.fromRegistry() {
+		j.shrinkwrap(nil)
 		j.elsewhere()
 		j.scripts(nil)
 		return false, nil
@@ -212,6 +213,7 @@ func (j *job) check(ctx context.Context) (registry bool, err error) {
 	j.keyEnded(answered, digest) // the log's time is known now
 	j.manifest(contents, answered)
 	j.bundle(contents)
+	j.shrinkwrap(contents)
 	j.expectations(answered)
 	if err := j.downgrade(ctx, answered); err != nil {
 		return true, err

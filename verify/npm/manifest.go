@@ -62,6 +62,36 @@ func (j *job) bundle(contents *tarball.Contents) {
 	}
 }
 
+// shrinkwrap denies a package of which the lockfile says that its tarball holds a lockfile
+// of its own: npm reads that, and installs what it says, at other digests too.
+func (j *job) shrinkwrap(contents *tarball.Contents) {
+	if !j.entry.HasShrinkwrap {
+		return
+	}
+	found := "hasShrinkwrap: npm reads a lockfile in the tarball"
+	if contents != nil {
+		if found = lockfileIn(contents); found == "" {
+			return
+		}
+	}
+	j.find(&verify.Refusal{Code: verify.CodeShrinkwrapInside, Expected: "packages that this lockfile names, at its digests", Found: found})
+}
+
+// lockfileIn names a lockfile in a tarball, in any spelling that a file system which ignores
+// case finds; "" if there is none. npm reads all three (arborist's Shrinkwrap.load).
+func lockfileIn(contents *tarball.Contents) string {
+	var found []string
+	for name := range contents.Files {
+		for _, file := range []string{"npm-shrinkwrap.json", "package-lock.json", "yarn.lock"} {
+			if strings.EqualFold(name, file) {
+				found = append(found, name)
+			}
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found, ", ")
+}
+
 // otherWords names the first install script that runs something else than the metadata
 // says; "" if none does. npm takes the folder of commands off when it publishes
 // (@npmcli/package-json, lib/normalize.js, step scripts).

@@ -81,6 +81,7 @@ func collect(project *lockfile.Project) []*job {
 		}
 		of[i] = j
 		j.entry.HasInstallScript = j.entry.HasInstallScript || p.HasInstallScript
+		j.entry.HasShrinkwrap = j.entry.HasShrinkwrap || p.HasShrinkwrap
 		j.entry.Patch = cmp.Or(j.entry.Patch, p.Patch)
 		j.entry.Checksum = cmp.Or(j.entry.Checksum, p.Checksum, p.Unpatched)
 		if p.Place != "" {

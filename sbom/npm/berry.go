@@ -176,12 +176,12 @@ func berryPackage(key, name, reference string, e *berryEntry) Package {
 			p.Resolved = values.Get("__archiveUrl")
 			p.Source = p.fetchedFrom()
 		}
-	case strings.HasPrefix(fragment, "commit="):
+	case commitOf(fragment) != "":
 		p.Source = SourceGit
 		if !strings.HasPrefix(address, "git") {
 			address = "git+" + address
 		}
-		p.Resolved = address + "#" + strings.TrimPrefix(fragment, "commit=")
+		p.Resolved = address + "#" + commitOf(fragment)
 	case scheme == "http" || scheme == "https":
 		p.Source, p.Resolved = SourceTarball, reference
 	case scheme == "file":
@@ -193,6 +193,22 @@ func berryPackage(key, name, reference string, e *berryEntry) Package {
 		p.Version = ""
 	}
 	return p
+}
+
+// commitOf returns the commit that a git locator's fragment names, beside which a
+// workspace of the repository may stand; "" if it names none, or two.
+func commitOf(fragment string) string {
+	commit := ""
+	for field := range strings.SplitSeq(fragment, "&") {
+		value, ok := strings.CutPrefix(field, "commit=")
+		if ok && commit != "" {
+			return ""
+		}
+		if ok {
+			commit = value
+		}
+	}
+	return commit
 }
 
 // readFolders reads what the project's folders say of themselves; without it, it

@@ -204,6 +204,57 @@ func TestAddressOfAnother(t *testing.T) {
 	}
 }
 
+// TestUnpinned: only a whole commit id is a commit, and only where it stands for one.
+func TestUnpinned(t *testing.T) {
+	const id = "0123456789012345678901234567890123456789"
+	npmLock := func(resolved string) (string, string) {
+		return "package-lock.json", fmt.Sprintf(`{"lockfileVersion":3,"packages":{"":{"dependencies":{"x":%q}},"node_modules/x":{"version":"1.0.0","resolved":%[1]q}}}`, resolved)
+	}
+	berryLock := func(resolved string) (string, string) {
+		return "yarn.lock", fmt.Sprintf("__metadata:\n  version: 8\n\"r@workspace:.\":\n  version: 0.0.0-use.local\n  resolution: \"r@workspace:.\"\n  dependencies:\n    x: %q\n\"x@%[1]s\":\n  version: 1.0.0\n  resolution: \"x@%[1]s\"\n  checksum: 10c0/00\n", resolved)
+	}
+	for name, c := range map[string]struct {
+		lock     func(string) (string, string)
+		resolved string
+		pinned   bool
+	}{
+		"a commit":                     {npmLock, "git+ssh://git@elsewhere.example/x.git#" + id, true},
+		"a branch called like a key":   {npmLock, "git+ssh://git@elsewhere.example/x.git#x/commit=" + id, false},
+		"a branch called yarn's key":   {npmLock, "git+ssh://git@elsewhere.example/x.git#commit=" + id, false},
+		"a short id":                   {npmLock, "git+ssh://git@elsewhere.example/x.git#" + id[:7], false},
+		"two fragments":                {npmLock, "git+ssh://git@elsewhere.example/x.git#" + id + "#" + id, false},
+		"yarn, a commit":               {berryLock, "git@elsewhere.example:x.git#commit=" + id, true},
+		"yarn, a commit and workspace": {berryLock, "https://elsewhere.example/x.git#commit=" + id + "&workspace=x", true},
+		"yarn, another key":            {berryLock, "https://elsewhere.example/x.git#head=main&xcommit=" + id, false},
+		"yarn, two commits":            {berryLock, "https://elsewhere.example/x.git#commit=" + id + "&commit=" + id, false},
+		"yarn, a branch beside it":     {berryLock, "https://elsewhere.example/x.git#commit=main&x=" + id, false},
+		"an archive of a commit":       {npmLock, "https://codeload.github.com/acme/x/tar.gz/" + id, true},
+		"an archive of a branch":       {npmLock, "https://codeload.github.com/acme/x/tar.gz/main", false},
+		"an archive of a tag":          {npmLock, "https://codeload.github.com/acme/x/tar.gz/refs/tags/" + id, false},
+		"an archive, with a query":     {npmLock, "https://codeload.github.com/acme/x/tar.gz/" + id + "?x", false},
+		"an archive, unencrypted":      {npmLock, "http://codeload.github.com/acme/x/tar.gz/" + id, false},
+		"an archive of another host":   {npmLock, "https://codeload.github.com.elsewhere.example/acme/x/tar.gz/" + id, false},
+		"an address that ends so":      {npmLock, "https://elsewhere.example/" + id, false},
+		"a query that ends so":         {npmLock, "https://elsewhere.example/x.tgz?/" + id, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, lock := c.lock(c.resolved)
+			project, err := lockfile.ParseLockfile(file, []byte(lock))
+			if err != nil {
+				t.Fatal(err)
+			}
+			inspector := &npm.Inspector{Checker: crash{}, Evidence: npm.Answers{Files: fstest.MapFS{}}, Now: sceneNow}
+			report, err := inspector.Project(t.Context(), project)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if list := denied(report); len(list) == 0 != c.pinned || !c.pinned && list[0] != "x@1.0.0 SOURCE_UNPINNED" {
+				t.Errorf("found %v", list)
+			}
+		})
+	}
+}
+
 // TestMaliciousByPlace: an advisory is found by the name that a package is installed as.
 func TestMaliciousByPlace(t *testing.T) {
 	s := newScene(t, built+plainly("other", "1.0.0"))

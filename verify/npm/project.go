@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -143,7 +143,7 @@ func (j *job) fromRegistry() bool {
 	case j.source == lockfile.SourceGit && !pinnedCommit(j.entry.Resolved):
 		j.find(&verify.Refusal{Code: verify.CodeSourceUnpinned, Expected: "a commit", Found: lockfile.WithoutUsers(j.entry.Resolved)})
 	case j.source == lockfile.SourceTarball:
-		if _, err := SHA512(j.pkg.Integrity); err != nil && !commitID(path.Base(j.entry.Resolved)) {
+		if _, err := SHA512(j.pkg.Integrity); err != nil && !pinnedArchive(j.entry.Resolved) {
 			j.find(&verify.Refusal{Code: verify.CodeSourceUnpinned, Expected: "an integrity of sha512 for " + lockfile.WithoutUsers(j.entry.Resolved), Found: cmp.Or(j.pkg.Integrity, "none")})
 			return false
 		}
@@ -182,13 +182,21 @@ func (j *job) patched() {
 	}
 }
 
-// pinnedCommit tells whether a git address ends in a whole commit id.
+// pinnedCommit tells whether a git address ends in a whole commit id. What else follows
+// the # (a branch of any name, semver:RANGE) pins nothing.
 func pinnedCommit(address string) bool {
 	_, commit, found := strings.Cut(address, "#")
-	if _, after, ok := strings.Cut(commit, "commit="); ok { // yarn 2 and later
-		commit, _, _ = strings.Cut(after, "&")
-	}
 	return found && commitID(commit)
+}
+
+// pinnedArchive tells whether an address is a host's archive of one commit.
+func pinnedArchive(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Host != "codeload.github.com" {
+		return false
+	}
+	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/") // OWNER/REPOSITORY/tar.gz/COMMIT
+	return len(parts) == 4 && parts[2] == "tar.gz" && commitID(parts[3])
 }
 
 func commitID(s string) bool {

@@ -52,7 +52,7 @@ func (e *Expectations) Update(report *Report) *Expectations {
 		switch {
 		case recorded:
 			next.Lines[line] = old.updated(results)
-		case !slices.ContainsFunc(results, Result.unsettled):
+		case !slices.ContainsFunc(results, Result.unsettled) && !slices.ContainsFunc(results, Result.unknown):
 			next.Lines[line] = first(results)
 		}
 	}
@@ -70,6 +70,13 @@ func (r Result) unsettled() bool {
 	return r.undecided() || slices.ContainsFunc(r.Findings, func(f Finding) bool {
 		return slices.Contains(changes, f.Code) && f.WaivedBy != byAccept
 	})
+}
+
+// unknown tells that nobody can tell whether a package has provenance: the lockfile has no
+// digest that it could be about.
+func (r Result) unknown() bool {
+	_, err := SHA512(r.facts.integrity)
+	return err != nil && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == verify.CodeNoAttestations })
 }
 
 // undecided tells that a package is denied or nobody can tell.

@@ -149,6 +149,31 @@ func (m malicious) Malicious(name, version string) []string {
 	return nil
 }
 
+// TestUnknownIsNotNone: where nobody could tell whether there is provenance, that there is
+// none is not recorded.
+func TestUnknownIsNotNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		packages string
+		change   func(e map[string]any)
+		recorded bool
+	}{
+		"a weak digest":           {built, func(e map[string]any) { e["integrity"] = "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=" }, false},
+		"no digest":               {built, func(e map[string]any) { delete(e, "integrity") }, false},
+		"a weak digest, and none": {next("1.0.0", byNobody), func(e map[string]any) { e["integrity"] = "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.packages)
+			s.inspector.Policy = &verify.Policy{}
+			s.inspector.Policy.NPM.Codes = map[verify.Code]verify.Effect{verify.CodeIntegrityMissing: verify.Warn, verify.CodeIntegrityWeak: verify.Warn, verify.CodeNoLockfileDigest: verify.Warn}
+			var none *npm.Expectations
+			e := none.Update(s.check(swap(t, s.lock("foo@1.0.0"), "node_modules/foo", c.change)))
+			if line, recorded := e.Lines["foo@1"]; recorded != c.recorded || line.Provenance {
+				t.Errorf("found %s", toJSON(t, e))
+			}
+		})
+	}
+}
+
 // TestPolicyRecordsNothing: a policy that warns of a change, or waives it for a while,
 // does not make it what is expected.
 func TestPolicyRecordsNothing(t *testing.T) {

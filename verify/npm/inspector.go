@@ -103,6 +103,7 @@ func (i *Inspector) Project(ctx context.Context, project *lockfile.Project) (*Re
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
+	lostBeside(jobs)
 	report := &Report{Packages: make([]Result, len(jobs))}
 	var err error
 	if report.Denials, report.NotCompared, err = i.denials(jobs); err != nil {

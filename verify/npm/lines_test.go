@@ -96,6 +96,7 @@ func TestEarlier(t *testing.T) {
 		lost     bool
 	}{
 		"the one before":                              {version("1.0.0", "2026-01-01T00:00:00Z", provenance), true},
+		"the one before, not announced":               {version("1.0.0", "2026-01-01T00:00:00Z", provenance+`, "announce": false`), true},
 		"a prerelease":                                {version("1.1.0-rc.1", "2026-01-01T00:00:00Z", provenance), true},
 		"another major":                               {version("0.9.0", "2026-01-01T00:00:00Z", provenance), true},
 		"behind one without":                          {version("1.0.0", "2026-01-01T00:00:00Z", provenance) + version("1.0.1", "2026-01-02T00:00:00Z", ""), true},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/mod/semver"
+
 	"plimsoll.example/attest"
 	"plimsoll.example/verify"
 )
@@ -104,6 +106,51 @@ func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
+// lostBeside looks among the packages of a project, where nothing is recorded of them, for
+// versions without provenance of a name of which an earlier one has it. A registry that
+// does not announce what an earlier one has keeps nobody from seeing that.
+func lostBeside(jobs []*job) {
+	proven := map[string][]*job{}
+	for _, j := range jobs {
+		if j.result.Origin != nil {
+			proven[j.pkg.Name] = append(proven[j.pkg.Name], j)
+		}
+	}
+	for _, j := range jobs {
+		_, recorded := j.inspector.Expectations.line(j.pkg)
+		if recorded || j.result.Origin != nil || !j.withoutProvenance() || j.finds(verify.CodeProvenanceLost) {
+			continue
+		}
+		for _, other := range proven[j.pkg.Name] {
+			if other.before(j) {
+				j.find(lost(other.pkg, other.result.Origin))
+				j.result.settle(true)
+				break
+			}
+		}
+	}
+}
+
+// before tells whether a version was published before another one, as
+// [packument.published] does.
+func (j *job) before(other *job) bool {
+	this, that := j.result.Published, other.result.Published
+	if this != nil && that != nil && !this.At.Before(that.At) {
+		return false
+	}
+	lower := semver.Compare("v"+j.pkg.Version, "v"+other.pkg.Version) < 0
+	return lower || this != nil && that != nil && LineOf(j.pkg) == LineOf(other.pkg)
+}
+
+// finds tells whether there is a finding of a code.
+func (j *job) finds(code verify.Code) bool {
+	return slices.ContainsFunc(j.result.Findings, func(f Finding) bool { return f.Code == code })
+}
+
+func lost(earlier Package, origin *Origin) *verify.Refusal {
+	return &verify.Refusal{Code: verify.CodeProvenanceLost, Expected: fmt.Sprintf("provenance, as %s has (%s)", earlier, origin.Repository), Found: "none"}
+}
+
 // downgrade looks, where nothing is recorded of the package and this version has no
 // provenance, whether an earlier one had it. That one is verified: a registry's word
 // that there was some would let anybody raise an alarm.
@@ -115,7 +162,7 @@ func (j *job) downgrade(ctx context.Context, answered Answered) error {
 		return nil
 	}
 	for _, e := range answered.Metadata.Earlier {
-		if !e.Announced {
+		if !e.Announced && !e.Before { // the release before may have what is not announced
 			continue
 		}
 		earlier := Package{Name: j.pkg.Name, Version: e.Version, Integrity: e.Integrity}
@@ -140,7 +187,7 @@ func (j *job) downgrade(ctx context.Context, answered Answered) error {
 			return err
 		}
 		if origin != nil && len(refused) == 0 {
-			j.find(&verify.Refusal{Code: verify.CodeProvenanceLost, Expected: fmt.Sprintf("provenance, as %s has (%s)", earlier, origin.Repository), Found: "none"})
+			j.find(lost(earlier, origin))
 			return nil
 		}
 	}

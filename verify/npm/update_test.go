@@ -149,6 +149,59 @@ func (m malicious) Malicious(name, version string) []string {
 	return nil
 }
 
+// TestLostInTheSameRun: that a version lost what an earlier one has in the same project is
+// seen whatever the registry announces, and is no exception before a person accepts it.
+func TestLostInTheSameRun(t *testing.T) {
+	version := func(version, time, more string) string {
+		return next(version, `{"time": "`+time+`", "maintainers": ["ann"], "trustedPublisher": true, "user": "ci"`+more+`}`)
+	}
+	const (
+		provenance = `, "provenance": true, "announce": false`
+		january    = "2026-01-01T00:00:00Z"
+		february   = "2026-02-01T00:00:00Z"
+		march      = "2026-03-01T00:00:00Z"
+	)
+	for name, c := range map[string]struct {
+		packages, with, without string
+		lost                    bool
+	}{
+		"the next one":            {version("1.0.0", january, provenance) + version("1.1.0", february, ""), "1.0.0", "1.1.0", true},
+		"behind another":          {version("1.0.0", january, provenance) + version("1.0.1", february, "") + version("1.1.0", march, ""), "1.0.0", "1.1.0", true},
+		"another line":            {version("1.0.0", january, provenance) + version("1.0.1", february, "") + version("2.0.0", march, ""), "1.0.0", "2.0.0", true},
+		"a lower one of the line": {version("1.5.0", january, provenance) + version("1.5.1", february, "") + version("1.0.9", march, ""), "1.5.0", "1.0.9", true},
+		"before there was any":    {version("1.0.0", january, "") + version("1.5.0", february, provenance), "1.5.0", "1.0.0", false},
+		"a line that went on":     {version("2.0.0", january, "") + version("1.9.0", february, provenance), "1.9.0", "2.0.0", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.packages)
+			lock := lockOfTwo(t, s, "foo@"+c.with, "foo@"+c.without)
+			report := s.check(lock)
+			list := codes(report, "foo@"+c.without)
+			if got := slices.Contains(list, "deny PROVENANCE_LOST"); got != c.lost {
+				t.Fatalf("found %v", list)
+			}
+			line, base := npm.LineOf(npm.Package{Name: "foo", Version: c.without}), npm.LineOf(npm.Package{Name: "foo", Version: c.with})
+			var none *npm.Expectations
+			if _, recorded := none.Update(report).Lines[line]; recorded == c.lost {
+				t.Errorf("recorded: %v", recorded)
+			}
+			s.inspector.Accept = []npm.Accept{{Package: "foo@" + c.without, Code: verify.CodeProvenanceLost}}
+			x := none.Update(s.check(lock)).Lines[line]
+			if x.Versions[c.without] == "" || x.Provenance != (line == base) || slices.Contains(x.Except, c.without) != x.Provenance {
+				t.Errorf("found %s", toJSON(t, x))
+			}
+		})
+	}
+}
+
+// lockOfTwo is the lockfile of two versions of foo.
+func lockOfTwo(t *testing.T, s *scene, one, two string) []byte {
+	t.Helper()
+	var nested map[string]any
+	swap(t, s.lock(two), "node_modules/foo", func(e map[string]any) { nested = e })
+	return packagesOf(t, s.lock(one), func(p map[string]any) { p["packages/a/node_modules/foo"] = nested })
+}
+
 // TestUnknownIsNotNone: where nobody could tell whether there is provenance, that there is
 // none is not recorded.
 func TestUnknownIsNotNone(t *testing.T) {

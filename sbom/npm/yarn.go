@@ -206,13 +206,27 @@ func (e *classicEntry) pkg() Package {
 		}
 	}
 	p.Source = p.fetchedFrom()
-	if e.resolved == "" {
+	if e.registryUnsaid(p) {
+		p.Source, p.Resolved = SourceRegistry, ""
+	} else if e.resolved == "" {
 		p.Source = SourceUnknown
 		if _, spec, _ := cutSpec(e.patterns[0]); strings.HasPrefix(spec, "file:") || strings.HasPrefix(spec, ".") {
 			p.Source, p.Resolved = SourceFile, "file:"+strings.TrimPrefix(strings.TrimPrefix(spec, "file:"), "./")
 		}
 	}
 	return p
+}
+
+// registryUnsaid says whether an entry is of a registry's package at an address that it
+// leaves out: it has only a digest, or the plain name of a file in yarn's offline mirror.
+func (e *classicEntry) registryUnsaid(p Package) bool {
+	if p.Integrity == "" || p.Resolved != "" && (strings.ContainsAny(p.Resolved, `/\:`) || !isTarball(p.Resolved)) {
+		return false
+	}
+	return !slices.ContainsFunc(e.patterns, func(pattern string) bool {
+		_, spec, _ := cutSpec(pattern)
+		return parseRequest(spec).elsewhere
+	})
 }
 
 // connectOwn adds what the project and its workspaces require, which the lockfile

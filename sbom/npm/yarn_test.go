@@ -49,6 +49,37 @@ func TestYarnAliasWithoutRange(t *testing.T) {
 	byName(t, p, "@s/qux")
 }
 
+// TestYarnOfflineMirror: an entry that leaves out the registry's address is a registry's
+// package, if that is what is required.
+func TestYarnOfflineMirror(t *testing.T) {
+	for name, c := range map[string]struct {
+		pattern, fields string
+		source          npm.Source
+	}{
+		"a file of the mirror":      {"foo@^1.0.0", "resolved foo-1.0.0.tgz#0000000000000000000000000000000000000000\n  integrity sha512-x", npm.SourceRegistry},
+		"of it, by its SHA-1":       {"foo@^1.0.0", "resolved foo-1.0.0.tgz#0000000000000000000000000000000000000000", npm.SourceRegistry},
+		"a digest alone":            {"foo@latest", "integrity sha512-x", npm.SourceRegistry},
+		"an alias":                  {"bar@npm:foo@1", "integrity sha512-x", npm.SourceRegistry},
+		"no digest":                 {"foo@^1.0.0", "resolved foo-1.0.0.tgz", npm.SourceUnknown},
+		"nothing":                   {"foo@^1.0.0", "dependencies:", npm.SourceUnknown},
+		"a folder":                  {"foo@file:./foo", "integrity sha512-x", npm.SourceFile},
+		"of a commit":               {"foo@acme/foo", "resolved foo-1.0.0.tgz#0000000000000000000000000000000000000000", npm.SourceUnknown},
+		"a path":                    {"foo@^1.0.0", "resolved ../foo-1.0.0.tgz\n  integrity sha512-x", npm.SourceUnknown},
+		"a file that is no tarball": {"foo@^1.0.0", "resolved foo\n  integrity sha512-x", npm.SourceUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := npm.ParseLockfile("yarn.lock", []byte("# yarn lockfile v1\n\""+c.pattern+"\":\n  version \"1.0.0\"\n  "+c.fields+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pkg := byName(t, p, "foo")
+			if pkg.Source != c.source || c.source == npm.SourceRegistry && pkg.Resolved != "" {
+				t.Errorf("found %v, %q", pkg.Source, pkg.Resolved)
+			}
+		})
+	}
+}
+
 // TestBerryEmptyRange: a dependency with an empty range is no dependency for
 // development.
 func TestBerryEmptyRange(t *testing.T) {

@@ -68,13 +68,16 @@ func (o overrides) add(raw jsontext.Value, above string, depth int) {
 	}
 }
 
-// overridden returns the name that a key is about: of a>b@1, **/b, a/b and @s/b the last.
+// overridden returns the name that a key is about: of a>b@>1, a@1/b, **/b and @s/b the last.
 func overridden(key string) string {
-	key = key[strings.LastIndexByte(key, '>')+1:]
-	if name, _, _ := cutSpec(key); name != "" {
-		key = name
+	for at := len(key) - 1; at > 0; at-- {
+		if key[at] == '>' && !strings.ContainsRune(" |@", rune(key[at-1])) { // else it is of a range
+			key = key[at+1:]
+			break
+		}
 	}
-	return lastName(key)
+	name, _, _ := cutSpec(lastName(key))
+	return name
 }
 
 // addManifest reads the overrides of the project's package.json.
@@ -180,7 +183,7 @@ func (n *namer) addEdge(from int, e Edge) {
 		w.fits = w.fits || !r.known || r.elsewhere
 	}
 	if w.plain == "" {
-		w.plain = e.Name + "@" + spec
+		w.plain = strings.TrimSuffix(e.Name+"@"+spec, "@")
 	}
 	if e.Name != to.Name && to.Name != "" {
 		w.names = append(w.names, e.Name)

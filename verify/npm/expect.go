@@ -128,10 +128,7 @@ func (j *job) elsewhere() {
 		return
 	}
 	folder := j.source == lockfile.SourceWorkspace
-	found := j.source.String()
-	if j.entry.Resolved != "" {
-		found += " " + originOfURL(j.entry.Resolved)
-	}
+	found := j.whence(originOfURL)
 	for _, name := range slices.Concat([]string{j.pkg.Name}, j.names) {
 		known := j.beside.known[name]
 		if len(known) == 0 || folder && j.beside.inUse[name] {
@@ -140,7 +137,11 @@ func (j *job) elsewhere() {
 		if name != j.pkg.Name {
 			found = j.pkg.String() + " from " + found + ", installed as " + name
 		}
-		j.find(&verify.Refusal{Code: verify.CodeRegistryDiffers, Expected: "a registry's package, as is recorded of " + strings.Join(known, ", "), Found: found})
+		r := &verify.Refusal{Code: verify.CodeRegistryDiffers, Expected: "a registry's package, as is recorded of " + strings.Join(known, ", "), Found: found}
+		if folder && j.pkg.Version == "" { // there is no NAME@VERSION to accept
+			r.Remedy = "look at who changed the lockfile; if it is right, take " + strings.Join(known, ", ") + " out of the expectations"
+		}
+		j.find(r)
 		return
 	}
 	if folder {

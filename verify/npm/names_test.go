@@ -204,6 +204,47 @@ func TestAddressOfAnother(t *testing.T) {
 	}
 }
 
+// TestPrivateRegistry: a package of a private registry is asked for and recorded, whatever
+// the form of its address, and one of the name from another registry denies.
+func TestPrivateRegistry(t *testing.T) {
+	const hex = "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0"
+	answers := func(version, registry string) npm.Answers {
+		pkg := npm.Package{Name: "@acme/lib", Version: version}
+		return npm.Answers{Files: fstest.MapFS{npm.FileName(pkg): {Data: []byte(`{"schema":"` + npm.AnswersSchema + `","asked":{"name":"@acme/lib","version":"` + version + `","registry":"` + registry +
+			`","scoped":true},"answers":{"attestations":{"status":404},"metadata":{"status":200,"body":{"time":"2025-01-01T00:00:00Z"}}}}`)}}}
+	}
+	for name, address := range map[string]string{
+		"Artifactory":     "https://private.example/artifactory/api/npm/npm-local/@acme/lib/-/@acme/lib-1.0.0.tgz",
+		"GitLab":          "https://private.example/api/v4/projects/1/packages/npm/@acme/lib/-/@acme/lib-1.0.0.tgz",
+		"GitHub Packages": "https://private.example/download/@acme/lib/1.0.0/" + hex,
+		"npm":             "https://private.example/@acme/lib/-/lib-1.0.0.tgz",
+	} {
+		t.Run(name, func(t *testing.T) {
+			check := func(i *npm.Inspector, version, resolved string) *npm.Report {
+				t.Helper()
+				project, err := lockfile.ParseLockfile("package-lock.json", fmt.Appendf(nil, `{"lockfileVersion":3,"packages":{"":{"dependencies":{"@acme/lib":"^1.0.0"}},"node_modules/@acme/lib":{"version":%q,"resolved":%q,"integrity":%q}}}`, version, resolved, otherIntegrity))
+				if err != nil {
+					t.Fatal(err)
+				}
+				report, err := i.Project(t.Context(), project)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return report
+			}
+			i := &npm.Inspector{Checker: crash{}, Now: sceneNow, Evidence: answers("1.0.0", "https://private.example/")}
+			i.Expectations = i.Expectations.Update(check(i, "1.0.0", address))
+			if line := i.Expectations.Lines["@acme/lib@1"]; line.Registry != "https://private.example" {
+				t.Fatalf("recorded: %s", toJSON(t, i.Expectations))
+			}
+			i.Evidence = answers("1.9.9", "https://registry.example/")
+			if list := denied(check(i, "1.9.9", "https://registry.example/@acme/lib/-/lib-1.9.9.tgz")); !slices.Contains(list, "@acme/lib@1.9.9 REGISTRY_DIFFERS") {
+				t.Errorf("found %v", list)
+			}
+		})
+	}
+}
+
 // TestUnpinned: only a whole commit id is a commit, and only where it stands for one.
 func TestUnpinned(t *testing.T) {
 	const id = "0123456789012345678901234567890123456789"

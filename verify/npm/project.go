@@ -160,17 +160,24 @@ func (j *job) takenFromElsewhere() {
 	if j.bundled || j.source == lockfile.SourceUnknown {
 		return
 	}
-	found := j.source.String()
-	if j.source == lockfile.SourceWorkspace {
-		found = "the folder " + strings.Join(j.result.Places, ", ")
-	} else if j.entry.Resolved != "" {
-		found += " " + lockfile.WithoutUsers(j.entry.Resolved)
-	}
 	if j.unasked != "" {
-		j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a registry's package, as is required: " + j.unasked, Found: found})
+		j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "a registry's package, as is required: " + j.unasked, Found: j.whence(lockfile.WithoutUsers),
+			Remedy: "look at who changed the lockfile; if it is right, have package.json ask for that address"})
 	} else if name, version, ok := j.entry.Addressed(); ok && j.pkg.Version != "" && j.source == lockfile.SourceTarball {
 		j.find(&verify.Refusal{Code: verify.CodeResolvedElsewhere, Expected: "the address of " + j.pkg.String(), Found: "that of " + name + "@" + version})
 	}
+}
+
+// whence says where a package comes from that is no registry's, by its address as shown
+// tells it.
+func (j *job) whence(shown func(address string) string) string {
+	switch {
+	case j.source == lockfile.SourceWorkspace:
+		return "the folder " + strings.Join(j.result.Places, ", ")
+	case j.entry.Resolved != "":
+		return j.source.String() + " " + shown(j.entry.Resolved)
+	}
+	return j.source.String()
 }
 
 // patched says that the package manager changes a package's files after they were

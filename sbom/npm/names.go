@@ -133,6 +133,9 @@ func (p *Project) settleNames(folders manifests) {
 			n.manifests[i] = m
 		}
 	}
+	if m := n.manifests[0]; m != nil {
+		p.settleOwn(newWorkspaces([]byte(m.Workspaces)))
+	}
 	for i := range p.Packages {
 		n.addPlace(i)
 		for _, e := range p.Packages[i].Edges {

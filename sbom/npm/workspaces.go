@@ -158,6 +158,15 @@ func (e *Edge) installAlways() {
 	}
 }
 
+// settleOwn says which packages are folders of the project; where a pattern is not read, it
+// may be about any folder below it.
+func (p *Project) settleOwn(w workspaces) {
+	for i := range p.Packages {
+		place := p.Packages[i].Place
+		p.Packages[i].own = !inNodeModules(place) && place != ".." && !strings.HasPrefix(place, "../") && (w.match(place) || len(w.unread) > 0)
+	}
+}
+
 // connectWorkspaces makes the project depend on its workspaces, which are installed
 // with it though nothing need require them. Where a lockfile holds all that is
 // required, so is a linked folder that nothing else requires: its pattern may be in
@@ -176,10 +185,7 @@ func (p *Project) connectWorkspaces(w workspaces, locked bool) {
 			root.Edges[i].installAlways()
 		}
 	}
-	for i := range p.Packages {
-		place := p.Packages[i].Place
-		p.Packages[i].own = !inNodeModules(place) && place != ".." && !strings.HasPrefix(place, "../") && (w.match(place) || len(w.unread) > 0)
-	}
+	p.settleOwn(w)
 	required := map[int]bool{}
 	for _, pkg := range p.Packages {
 		for _, e := range pkg.Edges {

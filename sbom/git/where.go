@@ -44,12 +44,22 @@ func inRepository(dir string) error {
 // command is the git command; "" if there is none. Package managers put the commands of a
 // project's dependencies before all others, and one of them may be called git.
 func command() string {
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+	for _, dir := range filepath.SplitList(searchPath()) {
 		if !filepath.IsAbs(dir) || slices.Contains(strings.Split(filepath.ToSlash(dir), "/"), "node_modules") {
 			continue
 		}
 		if file, err := exec.LookPath(filepath.Join(dir, "git")); err == nil {
 			return file
+		}
+	}
+	return ""
+}
+
+// searchPath is PATH in the environment that git runs in.
+func searchPath() string {
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); strings.EqualFold(name, "PATH") {
+			return value
 		}
 	}
 	return ""

@@ -47,7 +47,7 @@ func (t *npmTarballs) open(r *npmRegistry) (npm.Tarballs, error) {
 	if t.given != nil {
 		return t.given, nil
 	}
-	var s npm.SourcedTarballs
+	s := &npm.SourcedTarballs{}
 	for _, dir := range t.folders {
 		if err := isFolder("--tarballs", dir); err != nil {
 			return nil, err

@@ -142,7 +142,7 @@ func TestDamagedCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	cache := fstest.MapFS{"_cacache/content-v2/sha512/" + sum[:2] + "/" + sum[2:4] + "/" + sum[4:]: {Data: []byte("damaged")}}
-	tarballs := npm.SourcedTarballs{
+	tarballs := &npm.SourcedTarballs{
 		Sources: []npm.TarballSource{npm.CachedTarballs{Files: cache}},
 		Save: func(name string, r io.Reader) (io.ReadCloser, error) {
 			t.Errorf("%s is kept", name)

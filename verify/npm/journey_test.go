@@ -550,7 +550,7 @@ func TestTarballs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache := npm.SourcedTarballs{Sources: []npm.TarballSource{npm.CachedTarballs{Files: fstest.MapFS{
+	cache := &npm.SourcedTarballs{Sources: []npm.TarballSource{npm.CachedTarballs{Files: fstest.MapFS{
 		"_cacache/content-v2/sha512/" + sum[:2] + "/" + sum[2:4] + "/" + sum[4:]: {Data: []byte("damaged")},
 	}}}}
 	if contents, err := cache.Contents(context.Background(), pkg, ""); contents != nil || err != nil {

@@ -96,7 +96,7 @@ func (s *scene) connect() {
 		s.saved[name] = &fstest.MapFile{Data: data}
 		return nil
 	}}
-	s.inspector.Tarballs = npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FetchedTarballs{Client: client}}}
+	s.inspector.Tarballs = &npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FetchedTarballs{Client: client}}}
 }
 
 // lock is the lockfile of packages.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm/tarball"
@@ -31,7 +32,8 @@ type TarballSource interface {
 	Open(ctx context.Context, pkg Package, address string) (io.ReadCloser, error)
 }
 
-// SourcedTarballs are tarballs of the first source that has one.
+// SourcedTarballs are tarballs of the first source that has one. What was fetched is
+// fetched once for each package version and digest.
 type SourcedTarballs struct {
 	Sources []TarballSource
 	// Save keeps a tarball under a name and returns what was kept, to be read; nil: none
@@ -40,19 +42,24 @@ type SourcedTarballs struct {
 	// Noted is told of each package whether its tarball was kept, or why it could not be
 	// had; nil: nobody is.
 	Noted func(pkg Package, kept bool, failure string) error
+
+	mu      sync.Mutex
+	fetched map[fetch]*once[*tarball.Contents]
+}
+
+// A fetch is a tarball that is fetched for what a lockfile demands.
+type fetch struct {
+	pkg     Package
+	address string
 }
 
 // Contents implements [Tarballs].
-func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address string) (*tarball.Contents, error) {
+func (s *SourcedTarballs) Contents(ctx context.Context, pkg Package, address string) (*tarball.Contents, error) {
 	for _, source := range s.Sources {
-		r, err := source.Open(ctx, pkg, address)
-		if err != nil {
-			return nil, err
-		}
-		if r == nil {
+		contents, there, err := s.of(ctx, source, pkg, address)
+		if !there && err == nil {
 			continue
 		}
-		contents, err := s.read(ctx, pkg, r)
 		if err := s.note(pkg, err); err != nil {
 			return nil, err
 		}
@@ -64,8 +71,29 @@ func (s SourcedTarballs) Contents(ctx context.Context, pkg Package, address stri
 	return nil, nil
 }
 
+// of reads a tarball of one source. Places of a version that demand the same digest, and
+// would have it from the same address, share what was fetched.
+func (s *SourcedTarballs) of(ctx context.Context, source TarballSource, pkg Package, address string) (contents *tarball.Contents, there bool, err error) {
+	if _, fetches := source.(FetchedTarballs); !fetches || address == "" {
+		return s.open(ctx, source, pkg, address)
+	}
+	key := fetch{Package{pkg.Name, pkg.Version, demand(pkg)}, address}
+	entry := get(&s.mu, &s.fetched, key)
+	entry.Do(func() { entry.value, _, entry.err = s.open(ctx, source, pkg, address) })
+	return entry.value, true, entry.err
+}
+
+func (s *SourcedTarballs) open(ctx context.Context, source TarballSource, pkg Package, address string) (contents *tarball.Contents, there bool, err error) {
+	r, err := source.Open(ctx, pkg, address)
+	if err != nil || r == nil {
+		return nil, false, err
+	}
+	contents, err = s.read(ctx, pkg, r)
+	return contents, true, err
+}
+
 // note tells what became of a tarball.
-func (s SourcedTarballs) note(pkg Package, err error) error {
+func (s *SourcedTarballs) note(pkg Package, err error) error {
 	var refused *verify.Refusal
 	switch {
 	case s.Noted == nil || err != nil && !errors.As(err, &refused):
@@ -74,6 +102,15 @@ func (s SourcedTarballs) note(pkg Package, err error) error {
 		return s.Noted(pkg, false, refused.Found)
 	}
 	return s.Noted(pkg, true, "")
+}
+
+// demand is what a lockfile demands of a tarball: its SHA-512 where that is known, however
+// the lockfile writes it, and else the integrity as it stands there.
+func demand(pkg Package) string {
+	if sum, err := SHA512(pkg.Integrity); err == nil {
+		return sum
+	}
+	return pkg.Integrity
 }
 
 // demanded tells whether bytes with this digest are those that the lockfile demands.
@@ -91,7 +128,7 @@ func unreadable(pkg Package, sum [sha512.Size]byte, size int64, err error) error
 	return &verify.Refusal{Code: verify.CodeTarballMalformed, Expected: "a tarball as npm packs it", Found: err.Error()}
 }
 
-func (s SourcedTarballs) read(ctx context.Context, pkg Package, r io.ReadCloser) (*tarball.Contents, error) {
+func (s *SourcedTarballs) read(ctx context.Context, pkg Package, r io.ReadCloser) (*tarball.Contents, error) {
 	defer r.Close()
 	from := r
 	if s.Save != nil {

@@ -2,6 +2,7 @@ package npm_test
 
 import (
 	"context"
+	"maps"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func (s *scene) behindMirror(path string) (mirror string) {
 	}
 	s.inspector.Registry = s.base
 	s.inspector.Evidence = &npm.Online{Client: client, Mirror: func(string) string { return mirror }}
-	s.inspector.Tarballs = npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FetchedTarballs{Client: client}}}
+	s.inspector.Tarballs = &npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FetchedTarballs{Client: client}}}
 	return mirror
 }
 
@@ -77,4 +78,39 @@ func TestMirrorTarballs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFetchedOnce: places that differ in their address alone are about one tarball.
+func TestFetchedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		entry func(e map[string]any)
+		want  int
+	}{
+		"another path": {func(e map[string]any) {
+			e["resolved"] = strings.Replace(e["resolved"].(string), "/foo/-/", "/x/foo/-/", 1)
+		}, 1},
+		"no address": {func(e map[string]any) { delete(e, "resolved") }, 1},
+		"the digest, and another": {func(e map[string]any) {
+			e["integrity"] = "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= " + e["integrity"].(string)
+		}, 1},
+		"another digest": {func(e map[string]any) { e["integrity"] = otherIntegrity }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built)
+			report := s.checkOnce(twice(t, s.lock("foo@1.0.0"), c.entry))
+			if len(report.Packages) != 2 || len(s.fetched()) != c.want {
+				t.Errorf("%d packages, fetched %v", len(report.Packages), s.fetched())
+			}
+		})
+	}
+}
+
+// twice puts foo in a second place of a lockfile, with another entry.
+func twice(t *testing.T, lock []byte, change func(e map[string]any)) []byte {
+	t.Helper()
+	return packagesOf(t, lock, func(p map[string]any) {
+		e := maps.Clone(p["node_modules/foo"].(map[string]any))
+		change(e)
+		p["node_modules/x/node_modules/foo"] = e
+	})
 }

@@ -174,13 +174,32 @@ func notFetched(ctx context.Context, err error) error {
 type FolderTarballs struct{ Files fs.FS }
 
 // Open implements [TarballSource].
-func (f FolderTarballs) Open(_ context.Context, pkg Package, _ string) (io.ReadCloser, error) {
-	for _, name := range []string{TarballName(pkg), packName(pkg)} {
-		if file, err := openFile(f.Files, name); file != nil || err != nil {
-			return file, err
-		}
+func (f FolderTarballs) Open(ctx context.Context, pkg Package, _ string) (io.ReadCloser, error) {
+	if file, err := openFile(f.Files, TarballName(pkg)); file != nil || err != nil {
+		return file, err
 	}
-	return nil, nil
+	file, err := openFile(f.Files, packName(pkg))
+	if file == nil || err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if other, err := ofAnother(ctx, pkg, file); other || err != nil {
+		return nil, err
+	}
+	return openFile(f.Files, packName(pkg))
+}
+
+// ofAnother tells whether a tarball is that of another package, which npm pack calls the
+// same: @foo/bar and foo-bar. One with the digest that is demanded never is.
+func ofAnother(ctx context.Context, pkg Package, r io.Reader) (bool, error) {
+	contents, err := tarball.Read(ctx, r)
+	if errors.As(err, new(*tarball.MalformedError)) || errors.As(err, new(*tarball.ManifestError)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return contents.Manifest.Name != pkg.Name && !demanded(pkg, contents.SHA512), nil
 }
 
 // CachedTarballs are those in npm's own cache, which are found by their SHA-512 only

@@ -2,11 +2,14 @@ package npm_test
 
 import (
 	"context"
+	"io"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	lockfile "plimsoll.example/sbom/npm"
@@ -113,4 +116,69 @@ func twice(t *testing.T, lock []byte, change func(e map[string]any)) []byte {
 		change(e)
 		p["node_modules/x/node_modules/foo"] = e
 	})
+}
+
+// TestPackNames: npm pack gives two packages' tarballs one name. One that is another's is
+// not at hand; one that is the package's own, with other bytes, is another matter.
+func TestPackNames(t *testing.T) {
+	manifest := func(name, more string) string {
+		return "-- " + name + "@1.0.0/package/package.json --\n{\"name\": \"" + name + "\", \"version\": \"1.0.0\"" + more + "}\n"
+	}
+	s := newScene(t, manifest("@foo/bar", "")+manifest("foo-bar", ""))
+	changed := newScene(t, manifest("foo-bar", `, "main": "other.js"`))
+	lock := s.lock("@foo/bar@1.0.0", "foo-bar@1.0.0")
+	tarball := func(s *scene, path string) []byte {
+		answer, err := http.Get(s.base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		data, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for name, c := range map[string]struct {
+		file         []byte
+		scoped, bare string
+	}{
+		"of the scoped one":           {tarball(s, "/@foo/bar/-/bar-1.0.0.tgz"), "", "TARBALL_MISSING"},
+		"of the one without a scope":  {tarball(s, "/foo-bar/-/foo-bar-1.0.0.tgz"), "TARBALL_MISSING", ""},
+		"one with other bytes":        {tarball(changed, "/foo-bar/-/foo-bar-1.0.0.tgz"), "TARBALL_MISSING", "TARBALL_MISMATCH"},
+		"one that is of nobody's":     {[]byte("no tarball"), "TARBALL_MISMATCH", "TARBALL_MISMATCH"},
+		"one that is there in no way": {nil, "TARBALL_MISSING", "TARBALL_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.connect()
+			files := fstest.MapFS{}
+			if c.file != nil {
+				files["foo-bar-1.0.0.tgz"] = &fstest.MapFile{Data: c.file}
+			}
+			s.inspector.Tarballs = &npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FolderTarballs{Files: files}}}
+			project, err := lockfile.ParseLockfile("package-lock.json", lock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := s.inspector.Project(context.Background(), project)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for pkg, want := range map[string]string{"@foo/bar@1.0.0": c.scoped, "foo-bar@1.0.0": c.bare} {
+				if got := aboutTarball(result(t, report, pkg)); got != want {
+					t.Errorf("%s: expected %q, found %q", pkg, want, got)
+				}
+			}
+		})
+	}
+}
+
+// aboutTarball is the code of what was found about a package's tarball.
+func aboutTarball(r npm.Result) string {
+	for _, f := range r.Findings {
+		if strings.HasPrefix(string(f.Code), "TARBALL_") {
+			return string(f.Code)
+		}
+	}
+	return ""
 }

@@ -28,8 +28,9 @@ import (
 //	 "answers": {"attestations": {"status": 200, "body": {...}}, "metadata": {...}}}
 //
 // with 404 recorded as a status, and with "tarball": {"status": 200} if the tarball lies
-// beside it. A file that is not there is no answer, never
-// "has none".
+// beside it. Where a lockfile demands one version with several digests, "tarballs" has in
+// its place what became of each (SHA-512 in hexadecimal, or what else the lockfile has),
+// 404 where none was at hand. A file that is not there is no answer, never "has none".
 type Answers struct{ Files fs.FS }
 
 // AnswersSchema is the schema of the files.
@@ -126,9 +127,11 @@ func parseAnswers(pkg Package, data []byte) (Answered, error) {
 	answered.Attestations, answered.AttestationsErr = storedAttestations(file.Answers.Attestations, pkg.String())
 	answered.MetadataAsked = file.Answers.Metadata != nil
 	answered.Metadata, answered.MetadataErr = storedMetadata(file.Answers.Metadata, pkg.String())
-	if t := file.Answers.Tarball; t != nil && t.Status == 200 {
+	switch t := file.Answers.tarballOf(pkg); {
+	case t == nil || t.Status == 404:
+	case t.Status == 200:
 		answered.TarballKept = true
-	} else if t != nil {
+	default:
 		answered.TarballErr = noAnswer("the tarball", failure(t))
 	}
 	return answered, nil
@@ -142,9 +145,18 @@ type savedFile struct {
 }
 
 type savedAnswers struct {
-	Metadata     *answer `json:"metadata,omitempty"`
-	Attestations *answer `json:"attestations,omitempty"`
-	Tarball      *answer `json:"tarball,omitempty"`
+	Metadata     *answer            `json:"metadata,omitempty"`
+	Attestations *answer            `json:"attestations,omitempty"`
+	Tarball      *answer            `json:"tarball,omitempty"`
+	Tarballs     map[string]*answer `json:"tarballs,omitempty"` // by what is demanded; in place of Tarball
+}
+
+// tarballOf is what became of the tarball that a lockfile demands; nil: nothing is known.
+func (s savedAnswers) tarballOf(pkg Package) *answer {
+	if s.Tarballs == nil {
+		return s.Tarball
+	}
+	return s.Tarballs[demand(pkg)]
 }
 
 func noAnswer(expected, found string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -42,7 +44,15 @@ type Online struct {
 	mu         sync.Mutex
 	packuments map[string]*once[*asked]
 	versions   map[Package]*once[Answered]
-	saved      map[Package]savedFile // until it is known whether the tarball was kept too
+
+	noting sync.Mutex // also while a file is written again
+	saved  map[Package]*noted
+}
+
+// noted is a saved file, and what became of the tarballs that are demanded of its version.
+type noted struct {
+	file     savedFile
+	tarballs map[string]*answer
 }
 
 // once is made by the first who asks for it.
@@ -148,37 +158,44 @@ func (o *Online) remember(pkg Package, data []byte) {
 	if jsonv2.Unmarshal(data, &file) != nil {
 		return
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.noting.Lock()
+	defer o.noting.Unlock()
 	if o.saved == nil {
-		o.saved = map[Package]savedFile{}
+		o.saved = map[Package]*noted{}
 	}
-	o.saved[pkg] = file
+	o.saved[pkg] = &noted{file: file, tarballs: map[string]*answer{}}
 }
 
 // NoteTarball notes beside the saved answers about a package that its tarball was kept,
 // or why it could not be had: without it, nobody could tell a tarball that was deleted
-// from one that never was at hand.
+// from one that never was at hand. That none was at hand is noted where there is one for
+// another place, which demands other bytes.
 func (o *Online) NoteTarball(pkg Package, kept bool, failure string) error {
-	if !kept && failure == "" {
-		return nil // it may still be kept for another place, which demands other bytes
-	}
-	pkg.Integrity = ""
-	o.mu.Lock()
-	file, there := o.saved[pkg]
-	delete(o.saved, pkg)
-	o.mu.Unlock()
-	if !there {
-		return nil
-	}
-	file.Answers.Tarball = &answer{Status: 200}
-	if failure != "" {
+	note := &answer{Status: 404}
+	switch {
+	case kept:
+		note.Status = 200
+	case failure != "":
 		var err error
-		if file.Answers.Tarball, err = textAnswer(0, failure); err != nil {
+		if note, err = textAnswer(0, failure); err != nil {
 			return err
 		}
 	}
-	data, err := encodeFile(file)
+	o.noting.Lock()
+	defer o.noting.Unlock()
+	saved := o.saved[Package{Name: pkg.Name, Version: pkg.Version}]
+	if saved == nil || saved.tarballs[demand(pkg)] != nil {
+		return nil
+	}
+	saved.tarballs[demand(pkg)] = note
+	of := &saved.file.Answers
+	switch of.Tarball, of.Tarballs = note, nil; {
+	case !slices.ContainsFunc(slices.Collect(maps.Values(saved.tarballs)), func(a *answer) bool { return a.Status != 404 }):
+		return nil // as the file says
+	case len(saved.tarballs) > 1:
+		of.Tarball, of.Tarballs = nil, saved.tarballs
+	}
+	data, err := encodeFile(saved.file)
 	if err != nil {
 		return err
 	}
@@ -306,6 +323,6 @@ func encodeAnswers(q question, answers savedAnswers) ([]byte, error) {
 // encodeFile does not indent: white space before what is nested deep is many times its
 // size.
 func encodeFile(file savedFile) ([]byte, error) {
-	data, err := jsonv2.Marshal(file, jsontext.PreserveRawStrings(true))
+	data, err := jsonv2.Marshal(file, jsontext.PreserveRawStrings(true), jsonv2.Deterministic(true))
 	return append(data, '\n'), err
 }

@@ -1,6 +1,7 @@
 package npm
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha512"
 	"encoding/base64"
@@ -13,12 +14,21 @@ import (
 	"strings"
 	"sync"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"plimsoll.example/verify"
 	"plimsoll.example/verify/npm/tarball"
 )
 
 // TarballName returns the name of a package's tarball in a folder of saved answers.
 func TarballName(pkg Package) string { return strings.TrimSuffix(FileName(pkg), ".json") + ".tgz" }
+
+// demandName returns the name beside it of a tarball of the same version that is demanded
+// with another digest.
+func demandName(pkg Package) string {
+	sum := sha512.Sum512([]byte(demand(pkg)))
+	return strings.TrimSuffix(TarballName(pkg), ".tgz") + "@" + hex.EncodeToString(sum[:16]) + ".tgz"
+}
 
 // packName returns what npm pack calls a package's tarball.
 func packName(pkg Package) string {
@@ -45,6 +55,7 @@ type SourcedTarballs struct {
 
 	mu      sync.Mutex
 	fetched map[fetch]*once[*tarball.Contents]
+	first   map[Package]string // what was demanded first of a version
 }
 
 // A fetch is a tarball that is fetched for what a lockfile demands.
@@ -132,7 +143,7 @@ func (s *SourcedTarballs) read(ctx context.Context, pkg Package, r io.ReadCloser
 	defer r.Close()
 	from := r
 	if s.Save != nil {
-		kept, err := s.Save(TarballName(pkg), r)
+		kept, err := s.Save(s.saveAs(pkg), r)
 		if err != nil {
 			return nil, notFetched(ctx, err)
 		}
@@ -156,6 +167,22 @@ func (s *SourcedTarballs) read(ctx context.Context, pkg Package, r io.ReadCloser
 	return nil, err
 }
 
+// saveAs names a tarball that is kept. Those that are demanded with several digests do not
+// overwrite each other.
+func (s *SourcedTarballs) saveAs(pkg Package) string {
+	version := Package{Name: pkg.Name, Version: pkg.Version}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == nil {
+		s.first = map[Package]string{}
+	}
+	if first, there := s.first[version]; there && first != demand(pkg) {
+		return demandName(pkg)
+	}
+	s.first[version] = demand(pkg)
+	return TarballName(pkg)
+}
+
 // A fetchError is a tarball that could not be fetched.
 type fetchError struct{ error }
 
@@ -175,6 +202,15 @@ type FolderTarballs struct{ Files fs.FS }
 
 // Open implements [TarballSource].
 func (f FolderTarballs) Open(ctx context.Context, pkg Package, _ string) (io.ReadCloser, error) {
+	saved, several := f.saved(pkg)
+	switch {
+	case several && saved.Status != 200:
+		return nil, nil // there was none, and what lies here is for another digest
+	case several:
+		if file, err := openFile(f.Files, demandName(pkg)); file != nil || err != nil {
+			return file, err
+		}
+	}
 	if file, err := openFile(f.Files, TarballName(pkg)); file != nil || err != nil {
 		return file, err
 	}
@@ -187,6 +223,21 @@ func (f FolderTarballs) Open(ctx context.Context, pkg Package, _ string) (io.Rea
 		return nil, err
 	}
 	return openFile(f.Files, packName(pkg))
+}
+
+// saved returns what the answers beside a tarball say became of it, if they tell several
+// of its version apart. That they cannot be read is for who decides by them to say.
+func (f FolderTarballs) saved(pkg Package) (tarball *answer, several bool) {
+	data, err := Answers(f).read(FileName(pkg))
+	if err != nil || !bytes.Contains(data, []byte(`"tarballs"`)) {
+		return nil, false
+	}
+	var file savedFile
+	if jsonv2.Unmarshal(data, &file) != nil {
+		return nil, false
+	}
+	tarball = file.Answers.Tarballs[demand(pkg)]
+	return tarball, tarball != nil
 }
 
 // ofAnother tells whether a tarball is that of another package, which npm pack calls the

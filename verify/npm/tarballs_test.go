@@ -1,6 +1,7 @@
 package npm_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -181,4 +183,82 @@ func aboutTarball(r npm.Result) string {
 		}
 	}
 	return ""
+}
+
+// savedTarballs keeps tarballs in memory.
+type savedTarballs struct {
+	mu    sync.Mutex
+	files fstest.MapFS
+}
+
+func (k *savedTarballs) save(name string, r io.Reader) (io.ReadCloser, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files[name] = &fstest.MapFile{Data: data}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// TestTwoDigestsOffline: where one version is demanded with two digests, what was at hand
+// for one of them was not for the other, and offline that is the same.
+func TestTwoDigestsOffline(t *testing.T) {
+	for name, c := range map[string]struct {
+		other       string
+		cached      bool
+		here, there string // of the good digest, and of the other
+	}{
+		"fetched":                {otherIntegrity, false, "", "TARBALL_MISMATCH"},
+		"in npm's cache":         {otherIntegrity, true, "", "TARBALL_MISSING"},
+		"in npm's cache, a sha1": {"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=", true, "", "TARBALL_MISSING"},
+		"in npm's cache, none":   {"", true, "", "TARBALL_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 8 { // in whatever order the two are checked
+				s := newScene(t, built)
+				lock := s.lock("foo@1.0.0")
+				sum := digestIn(t, lock, "node_modules/foo")
+				answer, err := http.Get(s.base + "/foo/-/foo-1.0.0.tgz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err := io.ReadAll(answer.Body)
+				if answer.Body.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s.connect()
+				online, kept := s.inspector.Evidence.(*npm.Online), &savedTarballs{files: fstest.MapFS{}}
+				sources := &npm.SourcedTarballs{Save: kept.save, Noted: online.NoteTarball, Sources: s.inspector.Tarballs.(*npm.SourcedTarballs).Sources}
+				if c.cached {
+					sources.Sources = []npm.TarballSource{npm.CachedTarballs{Files: fstest.MapFS{"_cacache/content-v2/sha512/" + sum[:2] + "/" + sum[2:4] + "/" + sum[4:]: {Data: data}}}}
+				}
+				online.WithTarballs, s.inspector.Tarballs = true, sources
+				project, err := lockfile.ParseLockfile("package-lock.json", twice(t, lock, func(e map[string]any) { e["integrity"] = c.other }))
+				if err != nil {
+					t.Fatal(err)
+				}
+				report, err := s.inspector.Project(context.Background(), project)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range report.Packages {
+					if want := map[bool]string{true: c.there, false: c.here}[r.Integrity == c.other]; aboutTarball(r) != want {
+						t.Errorf("%s: expected %q, found %q", r.Integrity, want, aboutTarball(r))
+					}
+				}
+				s.inspector.Tarballs = &npm.SourcedTarballs{Sources: []npm.TarballSource{npm.FolderTarballs{Files: merged(kept.files, s.saved)}}}
+				s.sameOffline(project, report)
+			}
+		})
+	}
+}
+
+func merged(all ...fstest.MapFS) fstest.MapFS {
+	one := fstest.MapFS{}
+	for _, files := range all {
+		maps.Copy(one, files)
+	}
+	return one
 }

@@ -12,12 +12,20 @@ func TestRepositoryURL(t *testing.T) {
 		"acme/foo", "github:acme/foo", "github:acme/foo#main", "https://github.com/acme/foo", "https://github.com/acme/foo.git", "git+https://github.com/acme/foo.git",
 		"git://github.com/acme/foo.git", "git+ssh://git@github.com/acme/foo.git", "git@github.com:acme/foo.git", "https://www.github.com/acme/foo/",
 		"https://github.com/acme/foo/tree/main/packages/x", "https://github.com/acme/foo#readme", "http://user:pass@github.com/acme/foo",
+		"git+ssh://git@github.com:acme/foo.git", "ssh://git@github.com:acme/foo.git", "ssh://git:x@github.com:acme/foo.git", "git+ssh://github.com:acme/foo", "git://git@github.com:acme/foo.git",
+		"git+https://github.com:acme/foo.git", "https://github.com:443/acme/foo", "https://github.com:22/acme/foo", "git@github.com/acme/foo.git", "git@github.com/acme/foo#main",
+		"https:github.com/acme/foo", "http:github.com/acme/foo.git", "https:/github.com/acme/foo", "https:////github.com/acme/foo", "HTTPS://GitHub.com/acme/foo", "git@github.com:/acme/foo",
 	} {
 		if got := repositoryURL(s); got != want {
 			t.Errorf("%s: expected %s, found %s", s, want, got)
 		}
 	}
-	for _, s := range []string{"acme/foo-evil", "gitlab:acme/foo", "https://github.com.evil/acme/foo", "https://github.com/mallory/foo", "https://evil.example/github.com/acme/foo", "acme", ""} {
+	for _, s := range []string{"acme/foo-evil", "gitlab:acme/foo", "https://github.com.evil/acme/foo", "https://github.com/mallory/foo", "https://evil.example/github.com/acme/foo", "acme", "",
+		"git@evil.example:github.com/acme/foo", "git+ssh://git@evil.example:github.com/acme/foo.git", "git://github.com@evil.example:acme/foo.git", "git@github.com@evil.example:acme/foo",
+		"https://github.com@evil.example/acme/foo", "https://github.com:acme@evil.example/acme/foo", "https://evil.example:acme/foo", "https:evil.example/github.com/acme/foo", "https:evil.example/acme/foo",
+		"git@github.com.evil/acme/foo.git", "git@evil.example/acme/foo.git", "ssh://git@github.com.evil:acme/foo.git", "ssh://git@github.com:mallory/foo.git", "git@github.com/mallory/foo.git",
+		"https:github.com.evil/acme/foo", "github.com/acme/foo", "git+https://github.com:acme/foo-evil.git", "acme/foo@evil", "https://github.com:acme/../mallory/foo", "https://evil.example#@github.com:acme/foo",
+		"https://evil.example?@github.com:acme/foo", "git@evil.example#@github.com/acme/foo"} {
 		if got := repositoryURL(s); got == want {
 			t.Errorf("%s is taken for %s", s, want)
 		}

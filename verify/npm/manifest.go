@@ -137,6 +137,15 @@ var hosted = pattern(`^(?:(github|gitlab|bitbucket):)?([\w.-]+)/([\w./-]+)(?:#.*
 // scpLike is git@HOST:PATH.
 var scpLike = pattern(`^(?:[\w.-]+@)?([\w.-]+\.[\w-]+):(.+)$`)
 
+// More forms that hosted-git-info, by which npm reads them, takes for addresses: a ":" in
+// place of a "/" behind the host, no "//" behind the scheme, and no scheme at all.
+var (
+	colonLike  = pattern(`^((?:https?|ssh|git)://(?:[^@/?#]*@)?[\w.-]+):([^@?#]*)(#.*)?$`)
+	schemeLike = pattern(`^(?i:https?):/*([^/].*)$`)
+	userLike   = pattern(`^[\w.-]+@([\w.-]+\.[\w-]+/[^@]+)$`)
+	portLike   = pattern(`^[0-9]+(/|$)`)
+)
+
 // repositoryURL returns https://HOST/PATH of the forms in which package.json names a
 // repository; text that is none of them as it is.
 func repositoryURL(s string) string {
@@ -144,10 +153,15 @@ func repositoryURL(s string) string {
 	if m := hosted().FindStringSubmatch(address); m != nil {
 		host := map[string]string{"": "github.com", "github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}[m[1]]
 		address = "https://" + host + "/" + m[2] + "/" + m[3]
-	} else if !strings.Contains(address, "://") {
-		if m := scpLike().FindStringSubmatch(address); m != nil {
-			address = "https://" + m[1] + "/" + m[2]
-		}
+	} else if m := schemeLike().FindStringSubmatch(address); m != nil {
+		address = "https://" + m[1]
+	} else if m := userLike().FindStringSubmatch(address); m != nil {
+		address = "https://" + m[1]
+	} else if m := scpLike().FindStringSubmatch(address); m != nil && !strings.Contains(address, "://") {
+		address = "https://" + m[1] + "/" + strings.TrimLeft(m[2], "/")
+	}
+	if m := colonLike().FindStringSubmatch(address); m != nil && !portLike().MatchString(m[2]) {
+		address = m[1] + "/" + strings.TrimLeft(m[2], "/")
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

@@ -99,7 +99,7 @@ func NPMCodes() []NPMCode {
 		// age and takeover
 		row(CodeTooYoung, Deny),
 		when(row(CodeAgeUnknown, Deny), "not made where the registry was not asked"),
-		row(CodeDormantTakeover, Deny),
+		when(row(CodeDormantTakeover, Deny), "warn where that release is older than a year"),
 		row(CodeMaintainersReplaced, Warn),
 		row(CodeTrustedPublishingLost, Deny),
 		// install scripts

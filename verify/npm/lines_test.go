@@ -166,6 +166,10 @@ func TestDormant(t *testing.T) {
 		"other capitals":                      {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "Ann"), "deny"},
 		"another line in between":             {version("1.0.0", "2024-01-01T00:00:00Z", "ann") + version("2.0.0", "2025-12-01T00:00:00Z", "bob") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
 		"all of one moment":                   {version("1.0.0", "2026-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), ""},
+		"ten years ago":                       {version("1.0.0", "2014-01-01T00:00:00Z", "ann") + version("1.1.0", "2016-01-01T00:00:00Z", "bob"), "warn"},
+		"ten years ago, and a month later":    {version("1.0.0", "2014-01-01T00:00:00Z", "ann") + version("1.0.1", "2016-01-01T00:00:00Z", "bob") + version("1.1.0", "2016-01-30T00:00:00Z", "bob"), "warn"},
+		"a year ago":                          {version("1.0.0", "2014-01-01T00:00:00Z", "ann") + version("1.1.0", "2025-11-23T00:00:00Z", "bob"), "warn"},
+		"a second less":                       {version("1.0.0", "2014-01-01T00:00:00Z", "ann") + version("1.1.0", "2025-11-23T00:00:01Z", "bob"), "deny"},
 		"the higher one was published before": {version("9.0.0", "2024-01-01T00:00:00Z", "ann") + version("1.1.0", "2026-01-01T00:00:00Z", "bob"), "deny"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,6 +185,14 @@ func TestDormant(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDormantLogged: that a release is old enough is not believed where the log says that
+// it is younger.
+func TestDormantLogged(t *testing.T) {
+	s := newScene(t, next("1.0.0", `{"time": "2014-01-01T00:00:00Z", "user": "ann"}`)+next("1.1.0", `{"time": "2026-01-01T00:00:00Z", "user": "bob", "provenance": true}`))
+	s.registry.Misbehave("/foo", packument(t, func(doc map[string]any) { at(doc, "time").(map[string]any)["1.1.0"] = "2016-01-01T00:00:00Z" }))
+	s.denies(s.check(s.lock("foo@1.1.0")), "foo@1.1.0", verify.CodeDormantTakeover)
 }
 
 // TestOwnNames: package.json, which registries repeat, may have any names.

@@ -64,6 +64,8 @@ func (j *job) takeover(answered Answered) {
 		r := &verify.Refusal{Code: verify.CodeDormantTakeover, Expected: fmt.Sprintf("a release by %s, or within %s of %s", name(before.User.Name), days(j.inspector.Sleep), before.Version),
 			Found: fmt.Sprintf("one by %s, %d days after it (as the registry says, unsigned)", name(m.User.Name), int(slept.Hours()/24))}
 		switch {
+		case before.User.Name != m.User.Name && j.older(woke, longAgo):
+			j.findAs(r, verify.Warn)
 		case before.User.Name != m.User.Name:
 			j.find(r)
 		case m.User.Name == "": // the registry does not say who publishes
@@ -76,6 +78,18 @@ func (j *job) takeover(answered Answered) {
 	if before.User.trusted() && !m.User.trusted() {
 		j.find(&verify.Refusal{Code: verify.CodeTrustedPublishingLost, Expected: "a release by CI without a token, as " + before.Version, Found: "one by " + name(m.User.Name)})
 	}
+}
+
+// longAgo is when a takeover would have been noticed: that many old packages were handed
+// on once is no reason to accept each of them.
+const longAgo = 365 * 24 * time.Hour
+
+// older tells whether a release was made so long ago, by the log too if that has it.
+func (j *job) older(at time.Time, than time.Duration) bool {
+	if o := j.result.Origin; o != nil && o.PublishedAt.After(at) {
+		at = o.PublishedAt
+	}
+	return j.inspector.Now.Sub(at) >= than
 }
 
 func name(user string) string {

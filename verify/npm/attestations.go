@@ -3,6 +3,8 @@ package npm
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -77,7 +79,7 @@ func checkAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	if err := pkg.check(); err != nil {
 		return nil, []*verify.Refusal{{Code: verify.CodeAnswerMalformed, Expected: "a package", Found: err.Error()}}, nil
 	}
-	sha512, err := SHA512(pkg.Integrity)
+	sum, err := SHA512(pkg.Integrity)
 	if err != nil {
 		return refusals(err)
 	}
@@ -85,7 +87,7 @@ func checkAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	if err != nil {
 		return refusals(err)
 	}
-	artifact := verify.Artifact{Name: pkg.String(), Digests: attest.DigestSet{"sha512": sha512}}
+	artifact := verify.Artifact{Name: pkg.String(), Digests: attest.DigestSet{"sha512": sum}}
 	var refused []*verify.Refusal
 	var publish, provenance []statement
 	for _, m := range members {
@@ -108,6 +110,38 @@ func checkAttestations(ctx context.Context, checker verify.Checker, pkg Package,
 	}
 	return origin, nil, nil
 }
+
+// integrityNamed returns the integrity of the bytes that an answer says it is about, of
+// which nothing is verified; where it names none, that of no package.
+func integrityNamed(answer []byte) string {
+	sum := make([]byte, sha512.Size)
+	members, err := parseAnswer(answer)
+	if err != nil {
+		return integrityOf(sum)
+	}
+	for _, m := range members {
+		var bundle struct {
+			Envelope struct {
+				Payload []byte `json:"payload"`
+			} `json:"dsseEnvelope"`
+		}
+		var statement struct {
+			Subject []struct {
+				Digest map[string]string `json:"digest"`
+			} `json:"subject"`
+		}
+		if jsonv2.Unmarshal(m.Bundle, &bundle) != nil || jsonv2.Unmarshal(bundle.Envelope.Payload, &statement) != nil || len(statement.Subject) == 0 {
+			continue
+		}
+		if named, err := hex.DecodeString(statement.Subject[0].Digest["sha512"]); err == nil && len(named) == sha512.Size {
+			return integrityOf(named)
+		}
+	}
+	return integrityOf(sum)
+}
+
+// integrityOf writes a SHA-512 as lockfiles do.
+func integrityOf(sum []byte) string { return "sha512-" + base64.StdEncoding.EncodeToString(sum) }
 
 func refusals(err error) (*Origin, []*verify.Refusal, error) {
 	var r *verify.Refusal

@@ -114,6 +114,48 @@ func TestShrinkwrapInside(t *testing.T) {
 	s.denies(s.check(lock), "x@1.0.0", verify.CodeShrinkwrapInside)
 }
 
+// TestInvalidWithoutDigest: that the lockfile has no digest is no way to have an invalid
+// answer passed over, and a good one vouches for nothing.
+func TestInvalidWithoutDigest(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(s *scene, digest string) []byte
+		code   verify.Code
+	}{
+		"a good one":        {good, ""},
+		"an empty list":     {func(*scene, string) []byte { return []byte(`{"attestations":[]}`) }, verify.CodeAnswerMalformed},
+		"no list":           {func(*scene, string) []byte { return []byte(`{}`) }, verify.CodeAnswerMalformed},
+		"no provenance":     {answer(nil, drop), verify.CodeProvenanceMissing},
+		"another version's": {answer(func(st map[string]any) { set(st, "pkg:npm/foo@1.0.1", "subject", 0, "name") }, nil), verify.CodeSubjectMismatch},
+		"about different bytes": {func(s *scene, d string) []byte {
+			return s.sigstore.Answer(publish(s, strings.Repeat("0", 128)), provenance(s, d))
+		}, verify.CodeSubjectMismatch},
+		"about no bytes": {answer(nil, func(st map[string]any) {
+			set(st, map[string]any{"sha1": strings.Repeat("0", 40)}, "subject", 0, "digest")
+		}), verify.CodeSubjectMismatch},
+		"another repository": {answer(nil, workflow("repository", "https://github.com/acme/bar")), verify.CodeProvenanceMismatch},
+		"a signature of nobody's": {func(s *scene, d string) []byte {
+			return edit(t, good(s, d), func(a []any) []any { set(a, "AAAA", 0, "bundle", "dsseEnvelope", "signatures", 0, "sig"); return a })
+		}, verify.CodeLogInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built)
+			s.inspector.Policy = &verify.Policy{NPM: verify.NPMSettings{Codes: map[verify.Code]verify.Effect{verify.CodeIntegrityWeak: verify.Warn}}}
+			lock := s.lock("foo@1.0.0")
+			s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Body(c.answer(s, digestIn(t, lock, "node_modules/foo"))))
+			report := s.check(swap(t, lock, "node_modules/foo", func(e map[string]any) { e["integrity"] = "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=" }))
+			r := result(t, report, "foo@1.0.0")
+			if c.code != "" {
+				s.denies(report, "foo@1.0.0", c.code)
+			} else if r.Outcome != npm.Warned {
+				t.Errorf("found %v %v", r.Outcome, codes(report, "foo@1.0.0"))
+			}
+			if r.Origin != nil || r.Level != 0 {
+				t.Errorf("it vouches for bytes that nobody knows: %+v", r.Origin)
+			}
+		})
+	}
+}
+
 // TestFileNames: two packages never share a file, also where capitals do not count, and
 // every file can be written.
 func TestFileNames(t *testing.T) {

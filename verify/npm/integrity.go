@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha512"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ func (j *job) integrity() string {
 		if err != nil || len(raw) != sha512.Size {
 			return ""
 		}
-		return "sha512-" + base64.StdEncoding.EncodeToString(raw)
+		return integrityOf(raw)
 	}
 	var r *verify.Refusal
 	if !errors.As(err, &r) {
@@ -60,7 +59,7 @@ func (j *job) bytes(ctx context.Context, answered Answered) (*tarball.Contents, 
 		j.find(missing)
 		return nil, nil
 	}
-	found := "sha512-" + base64.StdEncoding.EncodeToString(contents.SHA512[:])
+	found := integrityOf(contents.SHA512[:])
 	if j.pkg.Integrity == "" && j.entry.Checksum != "" {
 		j.pkg.Integrity = found
 	}

@@ -27,11 +27,13 @@ func (j *job) attestations(ctx context.Context, answered Answered, integrity str
 		j.find(noAttestations())
 		return nil
 	}
-	if integrity == "" {
-		return nil // what they would be about is not known; integrity says so
-	}
+	// What they would be about may not be known, as integrity says. What is invalid whatever
+	// they are about is invalid then too: they are verified as about the bytes that they
+	// name, and vouch for nothing.
 	pkg := j.pkg
-	pkg.Integrity = integrity
+	if pkg.Integrity = integrity; integrity == "" {
+		pkg.Integrity = integrityNamed(answered.Attestations)
+	}
 	origin, refused, err := checkAttestations(ctx, j.inspector.Checker, pkg, answered.Attestations)
 	if err != nil {
 		return err
@@ -39,7 +41,7 @@ func (j *job) attestations(ctx context.Context, answered Answered, integrity str
 	for _, r := range refused {
 		j.find(r)
 	}
-	if origin != nil && len(refused) == 0 {
+	if origin != nil && len(refused) == 0 && integrity != "" {
 		j.attestationsOf(origin, answered)
 	}
 	return nil

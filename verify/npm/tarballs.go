@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha512"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -134,7 +133,7 @@ func demanded(pkg Package, sum [sha512.Size]byte) bool {
 // one, where the lockfile says which it must be, and else what it is.
 func unreadable(pkg Package, sum [sha512.Size]byte, size int64, err error) error {
 	if _, known := SHA512(pkg.Integrity); known == nil && size > 0 && !demanded(pkg, sum) {
-		return &verify.Refusal{Code: verify.CodeTarballMismatch, Expected: pkg.Integrity, Found: "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
+		return &verify.Refusal{Code: verify.CodeTarballMismatch, Expected: pkg.Integrity, Found: integrityOf(sum[:])}
 	}
 	return &verify.Refusal{Code: verify.CodeTarballMalformed, Expected: "a tarball as npm packs it", Found: err.Error()}
 }

@@ -156,6 +156,21 @@ func TestInvalidWithoutDigest(t *testing.T) {
 	}
 }
 
+// TestTimestampOfNobody: the scene's root knows no timestamp authority.
+func TestTimestampOfNobody(t *testing.T) {
+	for which := range 2 {
+		s := newScene(t, built)
+		lock := s.lock("foo@1.0.0")
+		s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Edit(func(body []byte) []byte {
+			return edit(t, body, func(a []any) []any {
+				set(a, map[string]any{"rfc3161Timestamps": []any{map[string]any{"signedTimestamp": "AAAA"}}}, which, "bundle", "verificationMaterial", "timestampVerificationData")
+				return a
+			})
+		}))
+		s.denies(s.check(lock), "foo@1.0.0", verify.CodeTimeInvalid)
+	}
+}
+
 // TestFileNames: two packages never share a file, also where capitals do not count, and
 // every file can be written.
 func TestFileNames(t *testing.T) {

@@ -171,7 +171,10 @@ func (c *LogChecker) options(e *entity, entries int, byKey bool) ([]sgverify.Ver
 	if err != nil {
 		return nil, &verify.Refusal{Code: verify.CodeAttestationMalformed, Expected: "a Sigstore bundle", Found: reason(err)}
 	}
-	if len(timestamps) > 0 && len(c.material.TimestampingAuthorities()) > 0 {
+	if len(timestamps) > 0 {
+		if len(c.material.TimestampingAuthorities()) == 0 { // sigstore-go would pass over them
+			return nil, &verify.Refusal{Code: verify.CodeTimeInvalid, Expected: "no signed timestamps: the trust root knows no timestamp authority", Found: fmt.Sprint(len(timestamps))}
+		}
 		options = append(options, sgverify.WithSignedTimestamps(1))
 	}
 	if e.promise {

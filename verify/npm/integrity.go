@@ -141,5 +141,9 @@ func originOfURL(address string) string {
 	if err != nil || u.Host == "" {
 		return fmt.Sprintf("%.100q", address[strings.LastIndexByte(address, '@')+1:])
 	}
-	return strings.ToLower(u.Scheme + "://" + u.Host)
+	origin := strings.ToLower(u.Scheme + "://" + u.Host)
+	if port, there := map[string]string{"https": ":443", "http": ":80"}[strings.ToLower(u.Scheme)]; there {
+		origin = strings.TrimSuffix(origin, port)
+	}
+	return origin
 }

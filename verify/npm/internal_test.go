@@ -56,6 +56,28 @@ func TestSameRegistry(t *testing.T) {
 	}
 }
 
+func TestOriginOfURL(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://registry.example/foo": "https://registry.example", "HTTPS://Registry.Example:443/foo": "https://registry.example", "http://registry.example:80/": "http://registry.example",
+		"https://registry.example:80/foo": "https://registry.example:80", "http://registry.example:443": "http://registry.example:443", "https://registry.example:8443/foo": "https://registry.example:8443",
+		"https://[::1]:443/foo": "https://[::1]",
+	} {
+		if got := originOfURL(address); got != want {
+			t.Errorf("%s: expected %s, found %s", address, want, got)
+		}
+	}
+}
+
+// TestPackumentFaults: of two faults, the same is told each time.
+func TestPackumentFaults(t *testing.T) {
+	const body = `{"name":"a","versions":{"1.0.0":{},"2.0.0":null,"3.0.0":{}},"time":{"1.0.0":"x","3.0.0":"y"}}`
+	for range 200 {
+		if _, err := parsePackument([]byte(body), "a"); err == nil || err.Error() != "time: expected RFC 3339 times" {
+			t.Fatalf("found %v", err)
+		}
+	}
+}
+
 // FuzzPackument: whatever a registry says, what is kept of it is read back the same.
 func FuzzPackument(f *testing.F) {
 	f.Add([]byte(`{"name":"a","versions":{"1.0.0":{"dist":{"integrity":"sha512-x","signatures":[{"keyid":"k","sig":"AAAA"}],"attestations":{}},"_npmUser":{"name":"u","trustedPublisher":{}},"maintainers":[{"name":"m"},"n <n@x>"]},"1.1.0":{"scripts":{"install":"x","test":1}}},"time":{"1.0.0":"2026-01-01T00:00:00Z","1.1.0":"2026-01-02T00:00:00.000Z","created":"x"}}`))

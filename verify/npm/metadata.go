@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -321,7 +322,8 @@ func parsePackument(body []byte, name string) (*packument, error) {
 		return nil, errors.New("it has too many versions")
 	}
 	p := &packument{versions: doc.Versions, times: map[string]time.Time{}}
-	for version, v := range doc.Versions {
+	for _, version := range slices.Sorted(maps.Keys(doc.Versions)) { // of two faults, always the same is told
+		v := doc.Versions[version]
 		if v == nil {
 			return nil, errors.New("it has a version that is null")
 		}

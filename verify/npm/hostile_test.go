@@ -248,3 +248,47 @@ func TestScriptsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestScriptsNew: without the tarball, what the metadata names is compared by its name,
+// and what it does not name is only known to be there.
+func TestScriptsNew(t *testing.T) {
+	const gyp = "-- foo@1.0.0/package/package.json --\n{\"name\": \"foo\", \"version\": \"1.0.0\"}\n-- foo@1.0.0/package/binding.gyp --\n{}\n" +
+		"-- foo@1.0.0/registry.json --\n{\"metadata\": {\"scripts\": {\"install\": \"node-gyp rebuild\"}, \"gypfile\": true}}\n"
+	named := func(registryJSON string) string { return "-- foo@1.1.0/registry.json --\n" + registryJSON + "\n" }
+	const some = `{"metadata": {"scripts": null, "hasInstallScript": true}}`
+	for name, c := range map[string]struct {
+		before, now string
+		want        verify.Code
+	}{
+		"the same":                        {scripted("1.0.0", "postinstall"), scripted("1.1.0", "postinstall"), verify.CodeInstallScript},
+		"another one":                     {scripted("1.0.0", "postinstall"), scripted("1.1.0", "preinstall"), verify.CodeInstallScriptNew},
+		"another one, called install":     {scripted("1.0.0", "postinstall"), scripted("1.1.0", "install"), verify.CodeInstallScriptNew},
+		"only that there are some":        {scripted("1.0.0", "postinstall"), scripted("1.1.0", "postinstall") + named(some), verify.CodeInstallScript},
+		"only that there are some, of no": {scripted("1.0.0", "test"), scripted("1.1.0", "install") + named(some), verify.CodeInstallScriptNew},
+		"the build that was implicit":     {gyp, scripted("1.1.0", "install"), verify.CodeInstallScript},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, c.before+c.now)
+			s.record("foo@1.0.0")
+			s.connect()
+			s.inspector.Tarballs = nil
+			project, err := lockfile.ParseLockfile("package-lock.json", s.lock("foo@1.1.0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := s.inspector.Project(context.Background(), project)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []verify.Code
+			for _, f := range report.Packages[0].Findings {
+				if f.Code == verify.CodeInstallScript || f.Code == verify.CodeInstallScriptNew {
+					found = append(found, f.Code)
+				}
+			}
+			if !slices.Equal(found, []verify.Code{c.want}) {
+				t.Errorf("expected %s, found %v", c.want, found)
+			}
+		})
+	}
+}

@@ -200,7 +200,7 @@ func (j *job) scripts(answered *Answered) {
 	}
 	r := &verify.Refusal{Code: verify.CodeInstallScript, Expected: "no install script", Found: listed(scripts) + " (" + j.result.Scripts.Source + ")"}
 	if line, recorded := j.inspector.Expectations.line(j.pkg); recorded {
-		if j.newScripts(line.InstallScripts) {
+		if j.newScripts(line.InstallScripts, answered) {
 			r = &verify.Refusal{Code: verify.CodeInstallScriptNew, Expected: "install scripts " + listed(line.InstallScripts) + ", as recorded", Found: listed(scripts) + " (" + j.result.Scripts.Source + ")"}
 		}
 	}
@@ -208,11 +208,14 @@ func (j *job) scripts(answered *Answered) {
 }
 
 // newScripts tells whether a package has install scripts that were not recorded. A
-// lockfile says only that there are some.
-func (j *job) newScripts(recorded []string) bool {
+// lockfile, and metadata that names none, say only that there are some.
+func (j *job) newScripts(recorded []string, answered *Answered) bool {
 	found := j.result.Scripts
-	if found.Source == scriptsOfMetadata && slices.Equal(found.Names, []string{"install"}) {
-		return len(recorded) == 0
+	if found.Source == scriptsOfMetadata {
+		if answered == nil || answered.Metadata == nil || len(answered.Metadata.Scripts) == 0 {
+			return len(recorded) == 0
+		}
+		recorded = runAtInstall(recorded)
 	}
 	return slices.ContainsFunc(found.Names, func(s string) bool { return !slices.Contains(recorded, s) })
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -164,7 +165,8 @@ func TestAttacks(t *testing.T) {
 			set(a, "0.0.9", deep(1, append(tlog, 0, "kindVersion", "version")...)...)
 			return a
 		}, verify.CodeAttestationMalformed},
-		"log entry of the other": {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
+		"log entry of the other":   {func(a []any) []any { set(a, at(a, deep(0, tlog...)...), deep(1, tlog...)...); return a }, verify.CodeLogInvalid},
+		"and the other way around": {func(a []any) []any { set(a, at(a, deep(1, tlog...)...), deep(0, tlog...)...); return a }, verify.CodeLogInvalid},
 		"log entry duplicated": {func(a []any) []any {
 			e := at(a, deep(1, tlog...)...).([]any)
 			set(a, append(e, e[0]), deep(1, tlog...)...)
@@ -220,27 +222,54 @@ func TestAttacks(t *testing.T) {
 			}
 		})
 	}
-	for name, bad := range map[string][]byte{
-		"not JSON":           []byte("nothing"),
-		"null":               []byte("null"),
-		"cut":                good[:len(good)-10],
-		"trailing data":      append(bytes.Clone(good), "{}"...),
-		"another spelling":   bytes.Replace(good, []byte(`"attestations"`), []byte(`"Attestations":[],"attestations"`), 1),
-		"repeated key":       bytes.Replace(good, []byte(`"attestations"`), []byte(`"attestations":[],"attestations"`), 1),
-		"snake_case payload": bytes.Replace(good, []byte(`"dsseEnvelope"`), []byte(`"dsse_envelope"`), 1),
-		"too big":            append(bytes.Clone(good), bytes.Repeat([]byte(" "), npm.MaxAnswer)...),
-		"nested 10,000 deep": []byte(`{"attestations":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}"),
-		"seventeen of them":  edit(t, good, func(a []any) []any { return append(bytes17(a[0]), a...) }),
-		"5,000 log entries": edit(t, good, func(a []any) []any {
-			set(a, repeat(at(a, deep(1, append(tlog, 0)...)...), 5000), deep(1, tlog...)...)
-			return a
-		}),
-		"attestations missing": []byte(`{}`),
+	small := func(a []any) any { // a log entry without its body
+		e := maps.Clone(at(a, deep(1, append(tlog, 0)...)...).(map[string]any))
+		delete(e, "canonicalizedBody")
+		return e
+	}
+	entries := func(entry func(a []any) any, n int) []byte {
+		return edit(t, good, func(a []any) []any { set(a, repeat(entry(a), n), deep(1, tlog...)...); return a })
+	}
+	whole := func(a []any) any { return at(a, deep(1, append(tlog, 0)...)...) }
+	for name, c := range map[string]struct {
+		bad  []byte
+		code verify.Code
+	}{
+		"not JSON":              {[]byte("nothing"), verify.CodeAnswerMalformed},
+		"null":                  {[]byte("null"), verify.CodeAnswerMalformed},
+		"cut":                   {good[:len(good)-10], verify.CodeAnswerMalformed},
+		"trailing data":         {append(bytes.Clone(good), "{}"...), verify.CodeAnswerMalformed},
+		"another spelling":      {bytes.Replace(good, []byte(`"attestations"`), []byte(`"Attestations":[],"attestations"`), 1), verify.CodeAnswerMalformed},
+		"repeated key":          {bytes.Replace(good, []byte(`"attestations"`), []byte(`"attestations":[],"attestations"`), 1), verify.CodeAnswerMalformed},
+		"repeated in a bundle":  {bytes.Replace(good, []byte(`"dsseEnvelope":`), []byte(`"dsseEnvelope":{},"dsseEnvelope":`), 1), verify.CodeAnswerMalformed},
+		"snake_case payload":    {bytes.Replace(good, []byte(`"dsseEnvelope"`), []byte(`"dsse_envelope"`), 1), verify.CodeAttestationMalformed},
+		"too big":               {append(bytes.Clone(good), bytes.Repeat([]byte(" "), npm.MaxAnswer)...), verify.CodeAnswerMalformed},
+		"nested 10,000 deep":    {[]byte(`{"attestations":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + "}"), verify.CodeAnswerMalformed},
+		"seventeen of them":     {edit(t, good, func(a []any) []any { return append(bytes17(a[0]), a...) }), verify.CodeAnswerMalformed},
+		"5,000 log entries":     {entries(whole, 5000), verify.CodeAnswerMalformed}, // longer than any answer may be
+		"as many as fit":        {entries(whole, 1000), verify.CodeAttestationMalformed},
+		"5,000 without a body":  {entries(small, 5000), verify.CodeAttestationMalformed},
+		"5,000 that are empty":  {entries(func([]any) any { return map[string]any{} }, 5000), verify.CodeAttestationMalformed},
+		"33 log entries":        {entries(whole, 33), verify.CodeAttestationMalformed},
+		"attestations missing":  {[]byte(`{}`), verify.CodeAnswerMalformed},
+		"log entries exchanged": {edit(t, good, func(a []any) []any { return exchange(a, tlog) }), verify.CodeLogInvalid},
+		"bundles exchanged":     {edit(t, good, func(a []any) []any { return exchange(a, []any{"bundle"}) }), verify.CodePredicateTypeDiffer},
 	} {
-		if origin, err := npm.CheckAttestations(context.Background(), checker(t), pkg, bad); err == nil {
-			t.Errorf("%s: accepted: %+v", name, origin)
+		origin, err := npm.CheckAttestations(context.Background(), checker(t), pkg, c.bad)
+		var r *verify.Refusal
+		if !errors.As(err, &r) || origin != nil || r.Code != c.code {
+			t.Errorf("%s (%d bytes): expected %s, found %+v, %v", name, len(c.bad), c.code, origin, err)
 		}
 	}
+}
+
+// exchange gives each of two attestations what the other has.
+func exchange(a []any, path []any) []any {
+	first, second := append([]any{0}, path...), append([]any{1}, path...)
+	one, other := at(a, first...), at(a, second...)
+	set(a, other, first...)
+	set(a, one, second...)
+	return a
 }
 
 func bytes17(v any) []any { return repeat(v, 17) }

@@ -2,6 +2,7 @@ package npm_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -153,6 +154,87 @@ func TestInvalidWithoutDigest(t *testing.T) {
 				t.Errorf("it vouches for bytes that nobody knows: %+v", r.Origin)
 			}
 		})
+	}
+}
+
+// TestRepeatedInStatement: what is signed has each key once, or readers differ in what it
+// says.
+func TestRepeatedInStatement(t *testing.T) {
+	raw := func(text string) json.RawMessage { return json.RawMessage(text) }
+	subject := func(st map[string]any) {
+		digest := toJSON(t, at(st, "subject", 0, "digest"))
+		st["subject"] = []any{raw(`{"name": "pkg:npm/bar@1.0.0", "name": "pkg:npm/foo@1.0.0", "digest": ` + digest + `}`)}
+	}
+	digest := func(st map[string]any) {
+		sum := at(st, "subject", 0, "digest", "sha512").(string)
+		set(st, raw(`{"sha512": "`+strings.Repeat("0", 128)+`", "sha512": "`+sum+`"}`), "subject", 0, "digest")
+	}
+	repository := func(st map[string]any) {
+		set(st, raw(`{"repository": "https://github.com/mallory/foo", "repository": "https://github.com/acme/foo"}`), "predicate", "buildDefinition", "externalParameters", "workflow")
+	}
+	for name, answer := range map[string]func(s *scene, digest string) []byte{
+		"the subject's name, published":   answer(subject, nil),
+		"the subject's name, built":       answer(nil, subject),
+		"the subject's digest, published": answer(digest, nil),
+		"the subject's digest, built":     answer(nil, digest),
+		"the predicate's registry": answer(func(st map[string]any) {
+			st["predicate"] = raw(`{"name": "foo", "version": "1.0.0", "registry": "https://evil.example", "registry": "` + at(st, "predicate", "registry").(string) + `"}`)
+		}, nil),
+		"the predicate's repository": answer(nil, repository),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, built)
+			lock := s.lock("foo@1.0.0")
+			s.registry.Misbehave("/-/npm/v1/attestations/foo@1.0.0", npmtest.Body(answer(s, digestIn(t, lock, "node_modules/foo"))))
+			s.denies(s.check(lock), "foo@1.0.0", verify.CodeStatementMalformed)
+		})
+	}
+}
+
+// TestScopedPurl: a scoped package's attestations have its one canonical purl.
+func TestScopedPurl(t *testing.T) {
+	s := newScene(t, "-- @scope/foo@1.0.0/package/package.json --\n{\"name\": \"@scope/foo\", \"version\": \"1.0.0\"}\n"+
+		"-- @scope/foo@1.0.0/registry.json --\n{\"provenance\": {\"repository\": \"https://github.com/acme/foo\"}, \"trustedPublisher\": true}\n")
+	lock := s.lock("@scope/foo@1.0.0")
+	digest := digestIn(t, lock, "node_modules/@scope/foo")
+	for purl, holds := range map[string]bool{
+		"pkg:npm/%40scope/foo@1.0.0": true, "pkg:npm/%40scope%2Ffoo@1.0.0": false, "pkg:npm/%40scope%2ffoo@1.0.0": false, "pkg:npm/@scope/foo@1.0.0": false,
+		"pkg:npm/%40Scope/foo@1.0.0": false, "pkg:npm/%40scope/foo@1.0.0?x": false, "pkg:npm/%40scope/%66oo@1.0.0": false, "pkg:npm/scope/foo@1.0.0": false,
+	} {
+		called := func(st map[string]any) { set(st, purl, "subject", 0, "name") }
+		as := func(map[string]any) {}
+		for _, in := range []struct{ publish, provenance func(map[string]any) }{{called, as}, {as, called}} {
+			s.registry.Behave()
+			s.registry.Misbehave("/-/npm/v1/attestations/", npmtest.Body(s.sigstore.Answer(s.sigstore.Publish("@scope/foo", "1.0.0", digest, s.base, made, in.publish),
+				s.sigstore.Provenance("@scope/foo", "1.0.0", digest, npmtest.GitHub("acme/foo"), made, in.provenance))))
+			if report := s.check(lock); holds {
+				s.holds(report, "@scope/foo@1.0.0")
+			} else {
+				s.denies(report, "@scope/foo@1.0.0", verify.CodeSubjectMismatch)
+			}
+		}
+	}
+}
+
+// TestEarlierDeleted: an earlier version's answer that is gone from an offline folder is
+// no decision about this one, and not that it had nothing.
+func TestEarlierDeleted(t *testing.T) {
+	s := newScene(t, built+next("1.1.0", `{"user": "ci", "trustedPublisher": true, "maintainers": ["ann"]}`))
+	lock := s.lock("foo@1.1.0")
+	s.denies(s.check(lock), "foo@1.1.0", verify.CodeProvenanceLost)
+	delete(s.saved, npm.FileName(npm.Package{Name: "foo", Version: "1.0.0"}))
+	project, err := lockfile.ParseLockfile("package-lock.json", lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := *s.inspector
+	again.Evidence = npm.Answers{Files: s.saved}
+	report, err := again.Project(context.Background(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := result(t, report, "foo@1.1.0"); r.Outcome != npm.Undecided || !slices.ContainsFunc(r.Findings, func(f npm.Finding) bool { return f.Code == verify.CodeNoAnswer }) {
+		t.Errorf("found %v %v", r.Outcome, codes(report, "foo@1.1.0"))
 	}
 }
 

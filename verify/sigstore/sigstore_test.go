@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,6 +160,30 @@ func TestSharedAuthority(t *testing.T) {
 		ValidityPeriodStart: noon.Add(time.Minute)}}
 	if _, err := limited.Verify(p.leaf, noon); err == nil {
 		t.Error("before the authority's validity: accepted")
+	}
+}
+
+// TestIntermediateOnce: the intermediate is verified below its root once, whoever asks:
+// who asks later does not notice that the root is another one meanwhile.
+func TestIntermediateOnce(t *testing.T) {
+	p := newPKI(t, nil)
+	authority := &sharedAuthority{FulcioCertificateAuthority: &root.FulcioCertificateAuthority{Root: p.root, Intermediates: []*x509.Certificate{p.intermediate}}}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := authority.Verify(p.leaf, noon); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	authority.Root = newPKI(t, nil).root
+	if _, err := authority.Verify(p.leaf, noon); err != nil {
+		t.Errorf("verified again: %v", err)
+	}
+	// And a leaf is verified each time.
+	if _, err := authority.Verify(newPKI(t, nil).leaf, noon); err == nil {
+		t.Error("another's leaf is accepted")
 	}
 }
 

@@ -34,6 +34,9 @@ type claims struct {
 // source is a repository at a commit.
 type source struct{ repository, ref, commit string }
 
+// maxSources bounds what may be wrong with one predicate.
+const maxSources = 64
+
 // workflow is a path, and the ref that it is of where that stands apart from it.
 type workflow struct{ path, ref string }
 
@@ -56,6 +59,9 @@ func checkProvenance(s statement) (*verify.Certificate, string, []*verify.Refusa
 		return nil, "", []*verify.Refusal{{Code: verify.CodeIssuerUnknown, Expected: issuerGitHub + " or " + issuerGitLab, Found: fmt.Sprintf("%.200q", c.Issuer)}}
 	}
 	said, err := claimsOf(s, c)
+	if n := len(said.sources); err == nil && n > maxSources {
+		err = fmt.Errorf("the source %d times", n)
+	}
 	if err != nil {
 		return nil, "", []*verify.Refusal{{Code: verify.CodeProvenanceMismatch, Expected: "SLSA provenance as it is written in the CI of the certificate", Found: err.Error()}}
 	}

@@ -73,20 +73,25 @@ func TestPredicateV1(t *testing.T) {
 		"the same source again":               {second("git+"+id.Repository+"@"+id.Ref, map[string]any{"gitCommit": id.Commit}), true},
 		"the same source at another commit":   {second("git+"+id.Repository+"@"+id.Ref, other), false},
 		"the same in capitals, other commit":  {second("git+https://github.com/Acme/Foo.git", other), false},
-		"the same source at another ref":      {second("git+"+id.Repository+"@refs/heads/evil", map[string]any{"gitCommit": id.Commit}), false},
-		"another invocation":                  {invocation("https://github.com/mallory/foo/actions/runs/1"), false},
-		"another attempt":                     {invocation(strings.TrimSuffix(id.RunInvocation, "1") + "2"), false},
-		"an invocation that is no address":    {invocation("4711-1"), true},
-		"no invocation":                       {invocation(nil), true},
-		"a builder of another host":           {builder("https://evil.example/self-hosted"), false},
-		"a runner of another kind":            {builder("https://github.com/actions/runner/self-hosted"), false},
-		"a runner in capitals":                {builder("https://github.com/Actions/runner/self-hosted"), false},
-		"a runner whose name goes on":         {builder("https://github.com/actions/runner-x/github-hosted"), false},
-		"a runner of no kind":                 {builder("https://github.com/actions/runner"), true},
-		"no builder":                          {builder(nil), false},
-		"a workflow that others call":         {builder("https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml@refs/tags/v2.0.0"), true},
-		"a workflow without a ref":            {builder("https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml"), false},
-		"the build type of GitLab":            {put("https://github.com/npm/cli/gitlab/v0alpha1", "buildDefinition", "buildType"), false},
+		"the same source a hundred times": {func(p map[string]any) {
+			for range 100 {
+				second("git+"+id.Repository+"@"+id.Ref, map[string]any{"gitCommit": id.Commit})(p)
+			}
+		}, false},
+		"the same source at another ref":   {second("git+"+id.Repository+"@refs/heads/evil", map[string]any{"gitCommit": id.Commit}), false},
+		"another invocation":               {invocation("https://github.com/mallory/foo/actions/runs/1"), false},
+		"another attempt":                  {invocation(strings.TrimSuffix(id.RunInvocation, "1") + "2"), false},
+		"an invocation that is no address": {invocation("4711-1"), true},
+		"no invocation":                    {invocation(nil), true},
+		"a builder of another host":        {builder("https://evil.example/self-hosted"), false},
+		"a runner of another kind":         {builder("https://github.com/actions/runner/self-hosted"), false},
+		"a runner in capitals":             {builder("https://github.com/Actions/runner/self-hosted"), false},
+		"a runner whose name goes on":      {builder("https://github.com/actions/runner-x/github-hosted"), false},
+		"a runner of no kind":              {builder("https://github.com/actions/runner"), true},
+		"no builder":                       {builder(nil), false},
+		"a workflow that others call":      {builder("https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml@refs/tags/v2.0.0"), true},
+		"a workflow without a ref":         {builder("https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml"), false},
+		"the build type of GitLab":         {put("https://github.com/npm/cli/gitlab/v0alpha1", "buildDefinition", "buildType"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, report := provenOtherwise(t, id, func(st map[string]any) { c.edit(st["predicate"].(map[string]any)) })

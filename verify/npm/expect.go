@@ -15,6 +15,7 @@ import (
 type facts struct {
 	expected  Expected
 	integrity string    // of this version
+	asked     string    // the registry that was asked about it
 	published time.Time // by the log; zero without provenance
 }
 
@@ -44,7 +45,7 @@ func workflowPath(o *Origin) string {
 
 // factsOf are what is known of a package that was checked.
 func (j *job) factsOf(answered Answered) facts {
-	f := facts{integrity: j.pkg.Integrity}
+	f := facts{integrity: j.pkg.Integrity, asked: strings.TrimRight(answered.Registry, "/")}
 	f.expected.Registry = strings.TrimRight(cmp.Or(answered.MirrorOf, answered.Registry), "/")
 	if o := j.result.Origin; o != nil {
 		f.published = o.PublishedAt

@@ -84,7 +84,13 @@ func (j *job) tarballAddress(answered Answered) string {
 		address = answered.Metadata.Dist.Tarball
 	}
 	mirror, registry := answered.Mirror, answered.Registry
+	if answered.MirrorOf != "" {
+		mirror, registry = answered.Registry, answered.MirrorOf
+	}
 	if mirror == "" || sameRegistry(mirror, registry) {
+		return address
+	}
+	if _, below := pathBelow(address, mirror); below {
 		return address
 	}
 	resolved := originOfURL(j.entry.Resolved) == originOfURL(mirror)

@@ -63,7 +63,7 @@ type Result struct {
 }
 
 // Asked is the registry whose answers the result rests on; "" if that is not known.
-func (r Result) Asked() string { return r.facts.expected.Registry }
+func (r Result) Asked() string { return r.facts.asked }
 
 // A RegistrySignature is a registry's signature over name, version and integrity.
 type RegistrySignature struct {

@@ -160,6 +160,9 @@ func (j *job) newPackage(found Expected) {
 	if len(others) > 0 {
 		r.Found += ", of which only " + strings.Join(others, ", ") + " is known" + j.builtOtherwise(others)
 	}
+	if len(others) == 0 {
+		r.Found += ", seen for the first time"
+	}
 	j.find(r)
 	had := ""
 	for _, line := range others {

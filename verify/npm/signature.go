@@ -21,7 +21,7 @@ func (j *job) signature(answered Answered, integrity string) {
 		}
 		return
 	case m == nil && answered.MetadataAsked:
-		j.find(&verify.Refusal{Code: verify.CodeNotInRegistry, Expected: j.pkg.String() + " in the registry", Found: "404"})
+		j.find(&verify.Refusal{Code: verify.CodeNotInRegistry, Expected: j.pkg.String() + " in the registry", Found: strings.TrimSuffix("404 from "+answered.Registry, " from ")})
 		return
 	case m == nil:
 		j.findAs(signatureMissing("the registry was not asked for it"), verify.NotMade)
